@@ -1,0 +1,1 @@
+"""What the outside world said: connectors, connections, sync runs and the locker."""

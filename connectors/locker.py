@@ -1,0 +1,310 @@
+"""The only writer of staged records, receipts, blobs, changes and snapshots; and their reader.
+
+A snapshot is published whole, in one transaction, or it is not there. Only what changed is written:
+the state at any snapshot is a query over the change rows.
+"""
+
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from django.db import connection as database
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+
+from portal import canon
+
+from .http import Sent
+from .models import Blob, Change, Receipt, RunState, Snapshot, StagedRecord, SyncRun, Workspace
+from .spec import Coverage, Record
+
+CHUNK = 500
+NO_PREDECESSOR = "0" * 64
+
+
+class Lost(Exception):
+    """The run is no longer ours: it was cancelled, abandoned, or its connection was disconnected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A record ready to be kept: its key, its address, and the compressed bytes that hash to the address."""
+
+    key: str
+    sha256: bytes
+    size: int
+    body: bytes
+
+
+def seal(workspace: str, stream: str, policy: str, key: str, data: Record) -> Sealed:
+    """Puts a record into its envelope, which names workspace, stream and key: no blob can stand for another.
+
+    The salt depends on the record and on FINGERPRINT_KEY, so an unchanged record keeps its address.
+    """
+    inner = canon.canonical(data)
+    names = canon.canonical([workspace, stream, policy, key])
+    envelope = b'{"data":%s,"names":%s,"salt":"%s"}' % (inner, names, canon.salt(names + inner).encode())
+    return Sealed(key, canon.digest(envelope), len(envelope), zlib.compress(envelope, 6))
+
+
+def envelope_of(blob: Blob) -> bytes:
+    return zlib.decompress(bytes(blob.body))
+
+
+# --- staging ------------------------------------------------------------------------------------
+
+
+def stage(run_id: int, stream: str, records: Iterable[Sealed]) -> None:
+    """Keeps what a run has read so far, out of sight of everybody."""
+    rows = (
+        StagedRecord(run_id=run_id, stream=stream, key=r.key, sha256=r.sha256, size=r.size, body=r.body)
+        for r in records
+    )
+    StagedRecord.objects.bulk_create(rows, batch_size=CHUNK)
+
+
+def unstage(run_id: int) -> None:
+    """Drops what a run has staged; it will not be published."""
+    staged = StagedRecord.objects.filter(run_id=run_id)
+    staged._raw_delete(staged.db)
+
+
+def write_receipts(run_id: int, first: int, sent: Sequence[Sent]) -> int:
+    """Adds receipts, numbered from `first`; returns the next number."""
+    rows = (Receipt(run_id=run_id, n=first + at, **_columns(line)) for at, line in enumerate(sent))
+    Receipt.objects.bulk_create(rows, batch_size=CHUNK)
+    return first + len(sent)
+
+
+def _columns(line: Sent) -> dict[str, Any]:
+    return {name: value[:500] if isinstance(value, str) else value for name, value in asdict(line).items()}
+
+
+def receipt_lines(run_id: int) -> Iterator[bytes]:
+    """A run's receipts as canonical bytes, in order: what `requests_sha256` in the header is a digest of."""
+    for r in Receipt.objects.filter(run_id=run_id).order_by("n").iterator(CHUNK):
+        yield canon.canonical(
+            [r.n, r.path, r.query, r.status, r.attempt, r.sent_at.isoformat(), r.ms, r.size, bytes(r.sha256).hex()]
+        )
+
+
+# --- reading ------------------------------------------------------------------------------------
+
+
+def state(workspace_id: int, seq: int, stream: str = "", prefix: str = "") -> QuerySet[Change]:
+    """The change rows that make up snapshot `seq`, in the order of stream and key.
+
+    `prefix` narrows to the records of one parent: keys that begin with it and a slash.
+    """
+    rows = Change.objects.filter(workspace_id=workspace_id, seq__lte=seq, sha256__isnull=False)
+    if stream:
+        rows = rows.filter(stream=stream)
+    if prefix:
+        rows = rows.filter(key__gte=prefix + "/", key__lt=prefix + "0")  # "0" is the character after "/"
+    later = Change.objects.filter(
+        workspace_id=workspace_id, stream=OuterRef("stream"), key=OuterRef("key"), seq__gt=OuterRef("seq"), seq__lte=seq
+    )
+    return rows.filter(~Exists(later)).order_by("stream", "key")
+
+
+def records(workspace_id: int, seq: int, stream: str, prefix: str = "") -> Iterator[Record]:
+    """The records of one stream in snapshot `seq`, ordered by key; memory does not grow with their number."""
+    addresses = state(workspace_id, seq, stream, prefix).values_list("sha256", flat=True).iterator(CHUNK)
+    while chunk := [bytes(address) for address in islice(addresses, CHUNK)]:
+        blobs = {bytes(blob.sha256): blob for blob in Blob.objects.filter(sha256__in=chunk)}
+        for address in chunk:
+            yield json.loads(envelope_of(blobs[address]))["data"]
+
+
+def header_of(snapshot: Snapshot) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(bytes(snapshot.header))
+    return found
+
+
+# --- publishing ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class StreamResult:
+    """What a run found out about one stream, as the header states it."""
+
+    name: str
+    policy: str
+    coverage: Coverage
+    pages: int = 0
+    items: int = 0
+    claimed: int | None = None
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class _Step:
+    stream: str
+    key: str
+    sha256: bytes | None
+    changed: bool
+
+
+def publish(
+    run: SyncRun,
+    workspace: Workspace,
+    results: Sequence[StreamResult],
+    *,
+    outcome: RunState,
+    window: tuple[datetime, datetime],
+    now: datetime,
+) -> Snapshot:
+    """Makes the run's staged records the next snapshot and ends the run as `outcome`, in one transaction.
+
+    Streams that were not read completely keep the records known from before. Raises Lost when the run
+    is not ours any more.
+    """
+    if not SyncRun.objects.filter(pk=run.pk, state=RunState.RUNNING).update(state=RunState.PUBLISHING, heartbeat_at=now):
+        raise Lost
+    with transaction.atomic():
+        ours = SyncRun.objects.filter(pk=run.pk, state=RunState.PUBLISHING)
+        if not ours.update(state=outcome, finished_at=now, now=""):
+            raise Lost
+        workspace = Workspace.objects.select_for_update().get(pk=workspace.pk)
+        seq = workspace.head + 1
+        complete = {result.name for result in results if result.coverage is Coverage.COMPLETE}
+        tree, changes_sha256 = _write_changes(run.pk, workspace.pk, seq, complete)
+        previous = Snapshot.objects.filter(workspace=workspace, seq=workspace.head).first()
+        header = canon.canonical(
+            {
+                "v": 1,
+                "algorithm": "ed25519",
+                "workspace": {"uid": str(workspace.uid), "id": workspace.remote_id, "connector": workspace.connector},
+                "connection": str(run.connection.uid),
+                "region": run.connection.region,
+                "seq": seq,
+                "previous": previous.header_sha256 if previous else NO_PREDECESSOR,
+                "root": tree.root().hex(),
+                "records": tree.size,
+                "changes_sha256": changes_sha256,
+                "requests_sha256": canon.LineDigest(receipt_lines(run.pk)).hexdigest(),
+                "coverage": _coverage(results, previous, seq),
+                "window": [moment.isoformat() for moment in window],
+                "published_at": now.isoformat(),
+                "policy": {result.name: result.policy for result in results},
+                "app": run.app_version,
+                "token": run.token_fingerprint,
+                "run": run.pk,
+            }
+        )
+        key_id, signature = canon.sign(header)
+        snapshot = Snapshot.objects.create(
+            workspace=workspace,
+            seq=seq,
+            run=run,
+            header=header,
+            header_sha256=canon.digest(header).hex(),
+            previous_sha256=previous.header_sha256 if previous else NO_PREDECESSOR,
+            signature=signature,
+            key_id=key_id,
+            published_at=now,
+        )
+        Workspace.objects.filter(pk=workspace.pk).update(head=seq)
+        unstage(run.pk)
+        return snapshot
+
+
+def _coverage(results: Sequence[StreamResult], previous: Snapshot | None, seq: int) -> dict[str, Any]:
+    before = header_of(previous)["coverage"] if previous else {}
+    return {
+        result.name: {
+            "coverage": result.coverage.value,
+            "pages": result.pages,
+            "items": result.items,
+            "claimed": result.claimed,
+            "reason": result.reason,
+            "as_of": seq if result.coverage is Coverage.COMPLETE else before.get(result.name, {}).get("as_of", 0),
+        }
+        for result in results
+    }
+
+
+def _write_changes(run_id: int, workspace_id: int, seq: int, complete: set[str]) -> tuple[canon.MerkleTree, str]:
+    """Writes blobs and change rows for what differs from the head; returns the tree of the new state.
+
+    Both sides come sorted from the database and are merged in one pass, so memory stays flat.
+    """
+    tree, lines = canon.MerkleTree(), canon.LineDigest()
+    rows: list[Change] = []
+    for step in _merged(_head(workspace_id, seq - 1), _staged(run_id, complete), complete):
+        if step.sha256 is not None:
+            tree.add(leaf(step.stream, step.key, step.sha256))
+        if not step.changed:
+            continue
+        rows.append(Change(workspace_id=workspace_id, stream=step.stream, key=step.key, seq=seq, sha256=step.sha256))
+        lines.add(change_line(step.stream, step.key, step.sha256))
+        if len(rows) == CHUNK:
+            Change.objects.bulk_create(rows)
+            rows = []
+    Change.objects.bulk_create(rows)
+    _write_blobs(run_id, workspace_id, seq)
+    return tree, lines.hexdigest()
+
+
+def leaf(stream: str, key: str, sha256: bytes) -> bytes:
+    """One record's leaf in the tree of a snapshot."""
+    return canon.canonical([stream, key]) + sha256
+
+
+def change_line(stream: str, key: str, sha256: bytes | None) -> bytes:
+    return canon.canonical([stream, key, sha256.hex() if sha256 else None])
+
+
+_Item = tuple[str, str, bytes]
+
+
+def _head(workspace_id: int, seq: int) -> Iterator[_Item]:
+    rows = state(workspace_id, seq).values_list("stream", "key", "sha256").iterator(2000)
+    return ((stream, key, bytes(sha256)) for stream, key, sha256 in rows)
+
+
+def _staged(run_id: int, complete: set[str]) -> Iterator[_Item]:
+    rows = StagedRecord.objects.filter(run_id=run_id, stream__in=complete).order_by("stream", "key")
+    before = ("", "")
+    for stream, key, sha256 in rows.values_list("stream", "key", "sha256").iterator(2000):
+        if (stream, key) != before:  # the same record twice: the reader has made sure that both are equal
+            yield stream, key, bytes(sha256)
+        before = (stream, key)
+
+
+def _merged(head: Iterator[_Item], staged: Iterator[_Item], complete: set[str]) -> Iterator[_Step]:
+    end = ("\U0010ffff", "", b"")
+    old, new = next(head, end), next(staged, end)
+    while old is not end or new is not end:
+        if old[:2] == new[:2]:
+            yield _Step(new[0], new[1], new[2], changed=new[2] != old[2])
+            old, new = next(head, end), next(staged, end)
+        elif old[:2] < new[:2]:
+            gone = old[0] in complete
+            yield _Step(old[0], old[1], None if gone else old[2], changed=gone)
+            old = next(head, end)
+        else:
+            yield _Step(new[0], new[1], new[2], changed=True)
+            new = next(staged, end)
+
+
+def _write_blobs(run_id: int, workspace_id: int, seq: int) -> None:
+    """Bytes go from table to table inside the database; the same bytes are never stored twice."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO connectors_blob (sha256, size, codec, body) "
+            "SELECT s.sha256, s.size, 'zlib', s.body FROM connectors_change c "
+            "JOIN connectors_stagedrecord s ON s.run_id = %s AND s.stream = c.stream AND s.key = c.key "
+            "WHERE c.workspace_id = %s AND c.seq = %s AND c.sha256 IS NOT NULL "
+            "ON CONFLICT (sha256) DO NOTHING",
+            [run_id, workspace_id, seq],
+        )
+
+
+def coverage_of(snapshot: Snapshot) -> Mapping[str, Mapping[str, Any]]:
+    found: Mapping[str, Mapping[str, Any]] = header_of(snapshot)["coverage"]
+    return found

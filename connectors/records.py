@@ -1,0 +1,130 @@
+"""From a response's item to a record: the allow-list decides what survives, secrets become fingerprints.
+
+An unknown field never costs a record: it is left out and its name is noted. A value of the wrong type
+is replaced by a marker that names the type, never the value.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from portal.canon import canonical, digest, fingerprint
+
+from .spec import Json, Record, Rule, Shape, Stream, Unexpected
+
+UNREADABLE = "$unreadable"
+LONGEST_KEY = 240
+_SCALARS = (str, int, float, bool, type(None))
+
+
+@dataclass(slots=True)
+class Notes:
+    """What a reading noticed about the service's answers: names of fields, never their values."""
+
+    unknown: set[str] = field(default_factory=set)
+    wrong: set[str] = field(default_factory=set)
+
+
+Project = Callable[[Json, Notes], Json]
+
+
+def _marker(value: Json, path: str, notes: Notes) -> Json:
+    notes.wrong.add(path)
+    return {UNREADABLE: type(value).__name__}
+
+
+def _keep(path: str) -> Project:
+    return lambda value, notes: value if isinstance(value, _SCALARS) else _marker(value, path, notes)
+
+
+def _whole(path: str) -> Project:
+    return lambda value, notes: value
+
+
+def _count(path: str) -> Project:
+    return lambda value, notes: len(value) if isinstance(value, (list, dict)) else _marker(value, path, notes)
+
+
+def _names(path: str) -> Project:
+    return lambda value, notes: sorted(value) if isinstance(value, dict) else _marker(value, path, notes)
+
+
+def _prints(path: str) -> Project:
+    def project(value: Json, notes: Notes) -> Json:
+        if not isinstance(value, list):
+            return _marker(value, path, notes)
+        return {"count": len(value), "prints": sorted(fingerprint(path, str(secret)) for secret in value)}
+
+    return project
+
+
+_RULES: dict[Rule, Callable[[str], Project]] = {
+    Rule.KEEP: _keep,
+    Rule.WHOLE: _whole,
+    Rule.COUNT: _count,
+    Rule.NAMES: _names,
+    Rule.PRINTS: _prints,
+}
+
+
+def _object(shape: dict[str, Shape], path: str) -> Project:
+    kept = {name: inner for name, inner in shape.items() if inner is not Rule.DROP}
+    fields = {name: compile_shape(inner, f"{path}.{name}" if path else name) for name, inner in kept.items()}
+    known = frozenset(shape)
+
+    def project(value: Json, notes: Notes) -> Json:
+        if not isinstance(value, dict):
+            return None if value is None else _marker(value, path, notes)
+        if not value.keys() <= known:
+            notes.unknown.update(f"{path}.{name}" if path else name for name in value.keys() - known)
+        return {name: fields[name](inner, notes) for name, inner in value.items() if name in fields}
+
+    return project
+
+
+def _list(shape: Shape, path: str) -> Project:
+    each = compile_shape(shape, path)
+
+    def project(value: Json, notes: Notes) -> Json:
+        if not isinstance(value, list):
+            return None if value is None else _marker(value, path, notes)
+        return [each(item, notes) for item in value]
+
+    return project
+
+
+def compile_shape(shape: Shape, path: str = "") -> Project:
+    """A function (value, notes) -> what may be kept of it."""
+    if isinstance(shape, Rule):
+        return _RULES[shape](path)
+    if isinstance(shape, list):
+        return _list(shape[0], path)
+    return _object(shape, path)
+
+
+def policy(stream: Stream) -> str:
+    """12 hex digits that change whenever the stream's allow-list changes; every record carries them."""
+    return digest(canonical(_spelled(stream.shape))).hex()[:12]
+
+
+def _spelled(shape: Shape) -> Any:
+    if isinstance(shape, Rule):
+        return shape.value
+    return [_spelled(shape[0])] if isinstance(shape, list) else {k: _spelled(v) for k, v in shape.items()}
+
+
+def key_of(stream: Stream, record: Record) -> str:
+    """The record's key: its identifying fields, percent-encoded and joined with "/".
+
+    A very long one keeps its beginning and ends in a digest, so that it fits an index. Raises Unexpected
+    when an identifying field is missing or not a plain value.
+    """
+    parts = []
+    for name in stream.key:
+        value = record.get(name, "")
+        if isinstance(value, (dict, list)) or (name == stream.key[0] and value in ("", None)):
+            raise Unexpected("record-without-key", f"A record of {stream.title} has no usable “{name}”.")
+        parts.append(quote("" if value is None else str(value), safe=" -._~:@+()", errors="surrogatepass"))
+    key = "/".join(parts)
+    return key if len(key) <= LONGEST_KEY else f"{key[:160]}~{digest(key.encode()).hex()}"

@@ -1,0 +1,1 @@
+"""What we say about what the outside world said: reports, artifacts, exports."""

@@ -1,0 +1,20 @@
+#!/usr/bin/env python
+"""The portal's commands. `manage.py help` lists them."""
+
+import os
+import sys
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+    from portal import keys
+
+    # Settings refuse to load without keys, so the two commands that make keys run before them.
+    keys.before_settings(sys.argv)
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

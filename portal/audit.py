@@ -1,0 +1,80 @@
+"""The audit log's one door. Every action that may be recorded stands in `Action`; others are refused."""
+
+import re
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest
+from django.utils import timezone
+
+from .models import AuditEntry, User
+
+SYSTEM = "portal"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+class Action(StrEnum):
+    SIGN_IN = "sign-in"
+    SIGN_OUT = "sign-out"
+    SIGN_IN_REFUSED = "sign-in refused"
+    ACCESS_REFUSED = "access refused"
+    PERSON_CHANGED = "person changed"
+    CONNECTION_DRAFTED = "connection drafted"
+    CONNECTION_CHECKED = "connection checked"
+    CONNECTION_ACTIVATED = "connection activated"
+    CONNECTION_CHANGED = "connection changed"
+    CONNECTION_PAUSED = "connection paused"
+    CONNECTION_RESUMED = "connection resumed"
+    CONNECTION_DISCARDED = "connection discarded"
+    CONNECTION_DISCONNECTED = "connection disconnected"
+    SYNC_REQUESTED = "sync requested"
+    SYNC_CANCELLED = "sync cancelled"
+    SYNC_ENDED = "sync ended"
+    REPORT_CAPTURED = "report captured"
+    EXPORTED = "exported"
+    VERIFIED = "verified"
+
+
+def clean(text: str, most: int = 254) -> str:
+    """One line, no control characters: a name from outside cannot forge a second entry."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)[:most]
+
+
+def record(
+    action: Action,
+    *,
+    actor: User | AnonymousUser | None,
+    target: Any = None,
+    name: str = "",
+    request: HttpRequest | None = None,
+    at: datetime | None = None,
+    **detail: str | int | float | bool | None,
+) -> AuditEntry:
+    """Writes one entry. `actor` is None when the portal acted by itself; `detail` must hold no secret."""
+    person = actor if isinstance(actor, User) else None
+    who = person.get_username() if person else (SYSTEM if actor is None else "somebody not signed in")
+    label = f"{target._meta.model_name} {target.pk}" if target is not None else ""
+    return AuditEntry.objects.create(
+        at=at or timezone.now(),
+        actor=person,
+        actor_name=clean(who),
+        address=address(request),
+        action=Action(action).value,
+        target=label,
+        target_name=clean(name or (str(target) if target is not None else "")),
+        detail={key: clean(value, 500) if isinstance(value, str) else value for key, value in detail.items()},
+    )
+
+
+def address(request: HttpRequest | None) -> str | None:
+    """The client's address; behind `PROXY_HOPS` proxies, the one that the outermost of them saw."""
+    from django.conf import settings
+
+    if request is None:
+        return None
+    forwarded = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
+    hops = settings.PROXY_HOPS
+    found = forwarded[-hops] if hops and len(forwarded) >= hops else request.META.get("REMOTE_ADDR")
+    return found if found and re.fullmatch(r"[0-9a-fA-F:.]{2,45}", found) else None

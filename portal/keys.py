@@ -1,0 +1,94 @@
+"""The portal's keys: where they lie, how they are made. Needs no settings, so it can run before them.
+
+Four secrets, each for one thing: SECRET_KEY (sessions, queue), FERNET_KEYS (tokens at rest),
+FINGERPRINT_KEY (keyed fingerprints and blob salts), and the Ed25519 key that signs snapshots.
+"""
+
+import base64
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def data_dir(environ: Mapping[str, str]) -> Path:
+    """Where the portal keeps what it makes: database, keys, logs. `PORTAL_DATA` moves it."""
+    return Path(environ.get("PORTAL_DATA") or BASE_DIR / "var").resolve()
+
+
+def private_file(environ: Mapping[str, str]) -> Path:
+    return data_dir(environ) / "private.env"
+
+
+def signing_key_file(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("SIGNING_KEY_FILE") or data_dir(environ) / "signing.key")
+
+
+def _random_key() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Creates `path` readable by its owner only; an existing file is never overwritten."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _parse(path: Path) -> dict[str, str]:
+    lines = path.read_text().splitlines() if path.exists() else []
+    pairs = (line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    return {name.strip(): value.strip() for name, value in pairs}
+
+
+def make_keys(environ: Mapping[str, str]) -> list[Path]:
+    """Makes what neither the environment nor the private file has yet; returns the files written."""
+    data_dir(environ).mkdir(mode=0o700, parents=True, exist_ok=True)
+    written = []
+    private = private_file(environ)
+    known = _parse(private) | dict(environ)
+    missing = [name for name in ("SECRET_KEY", "FERNET_KEYS", "FINGERPRINT_KEY") if not known.get(name)]
+    if missing:
+        lines = [f"{name}={_random_key()}" for name in missing]
+        text = "\n".join(["# Made by the portal. Keep it secret, keep a copy: stored tokens need it.", *lines, ""])
+        if private.exists():
+            os.chmod(private, 0o600)
+            with private.open("a") as file:
+                file.write(text)
+        else:
+            write_private(private, text.encode())
+        written.append(private)
+    signing = signing_key_file(environ)
+    if not signing.exists():
+        written += make_signing_key(signing)
+    return written
+
+
+def make_signing_key(path: Path) -> list[Path]:
+    """A new Ed25519 pair: `path` (PEM, mode 0600) and its public half beside it, `.pub`."""
+    key = Ed25519PrivateKey.generate()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    public = path.with_suffix(".pub")
+    pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    write_private(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    with public.open("ab") as file:
+        file.write(pem)
+    return [path, public]
+
+
+def before_settings(argv: list[str]) -> None:
+    """`manage.py keys` makes keys and ends; `manage.py start --demo` makes them and goes on."""
+    command = argv[1] if len(argv) > 1 else ""
+    if command == "keys" and not {"-h", "--help"} & set(argv):
+        written = make_keys(os.environ)
+        sys.stdout.write("".join(f"Made {path}\n" for path in written) or "All keys are there; nothing was made.\n")
+        raise SystemExit(0)
+    if command == "start" and "--demo" in argv:
+        make_keys(os.environ)

@@ -1,0 +1,52 @@
+"""Who may come in, and what they did. Written by `signin`, `access` and `audit` alone."""
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+from .canon import WriteOnce
+
+
+class User(AbstractUser):
+    """A person. Rights come from one role (a group made from `access.ROLES`), never from single flags."""
+
+    @property
+    def role(self) -> str:
+        if self.is_superuser:
+            return "Administrator"
+        groups = list(self.groups.all())
+        return groups[0].name if groups else "No role"
+
+
+class AuditEntry(WriteOnce):
+    """One thing that somebody did or was refused. Names are frozen as they were at that time.
+
+    Written only by `audit.record`.
+    """
+
+    at = models.DateTimeField(db_index=True)
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    actor_name = models.CharField(max_length=254)
+    address = models.GenericIPAddressField(null=True)
+    action = models.CharField(max_length=40, db_index=True)
+    target = models.CharField(max_length=80, blank=True)
+    target_name = models.CharField(max_length=254, blank=True)
+    detail = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name_plural = "audit entries"
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.actor_name} {self.action} {self.target_name}"
+
+
+class SignInSlowdown(models.Model):
+    """How often a name or an address has failed lately, and until when it must wait. Written by `signin`."""
+
+    key = models.CharField(max_length=80, primary_key=True)
+    failures = models.PositiveIntegerField(default=0)
+    last = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.failures} failures"

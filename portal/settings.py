@@ -1,0 +1,198 @@
+"""Every setting, once. Values come from the environment or from the private file beside the data.
+
+No default opens a door: without keys nothing starts, debug is off, cookies need https.
+`.env.example` names every variable read here; a test holds the two together.
+"""
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from portal import keys
+
+BASE_DIR = keys.BASE_DIR
+env = environ.Env()
+if keys.private_file(os.environ).exists():
+    env.read_env(str(keys.private_file(os.environ)))
+DATA_DIR = keys.data_dir(os.environ)
+
+
+def _key(name: str) -> str:
+    value: str = env.str(name, default="").strip()
+    if len(value) < 32:
+        raise ImproperlyConfigured(
+            f"{name} is missing or shorter than 32 characters: run `python manage.py keys` to make a private file "
+            f"with new keys, or set {name} in the environment."
+        )
+    return value
+
+
+def _regions(name: str) -> dict[str, str]:
+    """`name=url` pairs; only https, or http on the loopback, may become an address that gets a token."""
+    found = {}
+    for pair in filter(None, (part.strip() for part in env.str(name, default="").split(","))):
+        label, _, url = pair.partition("=")
+        parts = urlsplit(url)
+        loopback = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost", "::1"}
+        if not label.isidentifier() or not parts.hostname or not (parts.scheme == "https" or loopback):
+            raise ImproperlyConfigured(f"{name}: write name=https://host, or http on the loopback, not {pair!r}.")
+        found[label] = f"{parts.scheme}://{parts.netloc}"
+    return found
+
+
+# --- secrets and doors ---
+SECRET_KEY = _key("SECRET_KEY")
+FERNET_KEYS = [key.strip() for key in _key("FERNET_KEYS").split(",") if key.strip()]
+if any(len(key) < 32 for key in FERNET_KEYS):
+    raise ImproperlyConfigured("FERNET_KEYS holds a key shorter than 32 characters: run `python manage.py keys`.")
+FINGERPRINT_KEY = _key("FINGERPRINT_KEY")
+SIGNING_KEY_FILE = keys.signing_key_file(os.environ)
+TRUSTED_KEYS_FILE = Path(env.str("TRUSTED_KEYS_FILE", default="") or SIGNING_KEY_FILE.with_suffix(".pub"))
+DEBUG = env.bool("DEBUG", default=False)
+HTTPS = env.bool("HTTPS", default=True)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+PROXY_HOPS = env.int("PROXY_HOPS", default=0)
+
+# --- where it runs ---
+HOST = env.str("HOST", default="127.0.0.1")
+PORT = env.int("PORT", default=8000)
+WEB_THREADS = env.int("WEB_THREADS", default=8)
+WORKERS = env.int("WORKERS", default=2)
+SYNC_CONNECTIONS = env.int("SYNC_CONNECTIONS", default=8)
+REGIONS = {"segment": _regions("SEGMENT_REGIONS")}
+
+INSTALLED_APPS = [
+    "django_q",
+    "portal.apps.PortalConfig",
+    "connectors.apps.ConnectorsConfig",
+    "evidence.apps.EvidenceConfig",
+    "portal.apps.PortalAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "portal.pages.SafeHeaders",
+]
+ROOT_URLCONF = "portal.urls"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "portal.pages.shell",
+            ],
+            "builtins": ["django.templatetags.static", "portal.templatetags.portal"],
+        },
+    }
+]
+
+# --- storage ---
+DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'portal.sqlite3'}")}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # WAL and immediate transactions: readers never wait, writers queue instead of failing half-way.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+    }
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = 60
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "portal.User"
+
+# --- background work (dependencies were measured: see ARCHITECTURE.md, "The worker") ---
+Q_CLUSTER = {
+    "name": "portal",
+    "orm": "default",
+    "workers": WORKERS,
+    "queue_limit": 1,
+    "timeout": 3600,
+    "retry": 14400,
+    "max_attempts": 1,
+    "ack_failures": True,
+    "catch_up": False,
+    "save_limit": 250,
+    "poll": 0.5,
+    "label": "Worker",
+}
+COLLECT_TASK = "connectors.tasks.sync"
+
+# --- sign-in ---
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "session"
+CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrf"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PROXY_HOPS else None
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        "form-action": [SELF],
+        "img-src": [SELF, "data:"],
+    }
+}
+
+# --- words, time, files ---
+LANGUAGE_CODE = "en-gb"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"secrets": {"()": "portal.pages.WithoutSecrets"}},
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["secrets"]}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {"django-q": {"level": "WARNING"}, "django.request": {"level": "ERROR"}},
+}
