@@ -65,8 +65,7 @@ def check(connector: Connector, regions: Sequence[Region], open_client: OpenClie
 
 def _most_telling(errors: Sequence[ConnectorError]) -> ConnectorError:
     """A region that knows the service and refuses the token says more than one that could not be reached."""
-    refused = [error for error in errors if isinstance(error, Denied)]
-    return (refused or list(errors))[0]
+    return next((error for error in errors if isinstance(error, Denied)), errors[0])
 
 
 def capabilities(connector: Connector, client: Client) -> dict[str, Capability]:
@@ -123,5 +122,3 @@ def _key_field(connector: Connector, way: Way) -> str:
 def readable(streams: Mapping[str, Any]) -> int:
     """How many streams of a stored check are readable."""
     return sum(entry["verdict"] == READABLE for entry in streams.values())
-
-

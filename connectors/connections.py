@@ -42,7 +42,9 @@ def draft(connector: Connector, *, by: User | None, now: datetime, request: Http
     return connection
 
 
-def set_credential(connection: Connection, *, name: str, region: str, token: str, role: str, now: datetime) -> Connection:
+def set_credential(
+    connection: Connection, *, name: str, region: str, token: str, role: str, now: datetime
+) -> Connection:
     """Names a draft and seals its token. An empty token keeps the one that is there.
 
     Raises NotPossible with the field at fault: the name, the region, the shape of the token, or a token
@@ -73,7 +75,9 @@ def set_credential(connection: Connection, *, name: str, region: str, token: str
 def _seal(connection: Connection, connector: Connector, token: str, now: datetime) -> None:
     if fault := connector.fault(token):
         raise NotPossible("token-malformed", fault, field="token")
-    other = Connection.objects.filter(token_fingerprint=credentials.token_print(token)).exclude(pk=connection.pk).first()
+    other = (
+        Connection.objects.filter(token_fingerprint=credentials.token_print(token)).exclude(pk=connection.pk).first()
+    )
     if other:
         raise _token_in_use(token)
     credentials.seal(connection, token)
@@ -131,13 +135,21 @@ def checked_workspace(connection: Connection) -> Identity | None:
 
 
 def activate(
-    connection: Connection, *, schedule: str, hour: int, by: User | None, now: datetime, request: HttpRequest | None = None
+    connection: Connection,
+    *,
+    schedule: str,
+    hour: int,
+    by: User | None,
+    now: datetime,
+    request: HttpRequest | None = None,
 ) -> Connection:
     """Makes a checked draft active for the workspace that answered. Raises NotPossible."""
     _must_be(connection, ConnectionState.DRAFT)
     found = checked_workspace(connection)
     if found is None:
-        raise NotPossible("not-checked", "Check the token first: nothing becomes active before Segment has answered it.")
+        raise NotPossible(
+            "not-checked", "Check the token first: nothing becomes active before Segment has answered it."
+        )
     if other := holder_of(connection, found):
         raise _connected_twice(other)
     try:
@@ -182,12 +194,16 @@ def resume(connection: Connection, *, by: User | None, now: datetime, request: H
 
 
 def reschedule(
-    connection: Connection, *, schedule: str, hour: int, by: User | None, now: datetime, request: HttpRequest | None = None
+    connection: Connection,
+    *,
+    schedule: str,
+    hour: int,
+    by: User | None,
+    now: datetime,
+    request: HttpRequest | None = None,
 ) -> None:
     due = next_time(schedule, hour, now) if connection.state == ConnectionState.ACTIVE else None
-    _set(
-        connection, Action.CONNECTION_CHANGED, by, now, request, schedule=schedule, schedule_hour=hour, next_sync=due
-    )
+    _set(connection, Action.CONNECTION_CHANGED, by, now, request, schedule=schedule, schedule_hour=hour, next_sync=due)
 
 
 def disconnect(connection: Connection, *, by: User | None, now: datetime, request: HttpRequest | None = None) -> None:

@@ -142,7 +142,8 @@ class Client:
 
     def _once(self, path: str, query: str, attempt: int) -> Answer:
         sent_at, began = datetime.now(UTC), self._clock()
-        status, body, headers = 0, b"", {}
+        status, body = 0, b""
+        headers: Mapping[str, str] = {}
         try:
             status, headers, body = self._exchange(path, query, began)
         finally:

@@ -14,7 +14,8 @@ from typing import Any
 
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet, Value
+from django.db.models.functions import Left, StrIndex
 
 from portal import canon
 
@@ -95,6 +96,12 @@ def receipt_lines(run_id: int) -> Iterator[bytes]:
 # --- reading ------------------------------------------------------------------------------------
 
 
+def _items(rows: QuerySet[Change]) -> Iterator[tuple[str, str, bytes]]:
+    for stream, key, sha256 in rows.values_list("stream", "key", "sha256").iterator(2000):
+        assert sha256 is not None, "a state holds no removed records"
+        yield stream, key, bytes(sha256)
+
+
 def state(workspace_id: int, seq: int, stream: str = "", prefix: str = "") -> QuerySet[Change]:
     """The change rows that make up snapshot `seq`, in the order of stream and key.
 
@@ -113,11 +120,18 @@ def state(workspace_id: int, seq: int, stream: str = "", prefix: str = "") -> Qu
 
 def records(workspace_id: int, seq: int, stream: str, prefix: str = "") -> Iterator[Record]:
     """The records of one stream in snapshot `seq`, ordered by key; memory does not grow with their number."""
-    addresses = state(workspace_id, seq, stream, prefix).values_list("sha256", flat=True).iterator(CHUNK)
-    while chunk := [bytes(address) for address in islice(addresses, CHUNK)]:
+    addresses = (address for _, _, address in _items(state(workspace_id, seq, stream, prefix)))
+    while chunk := list(islice(addresses, CHUNK)):
         blobs = {bytes(blob.sha256): blob for blob in Blob.objects.filter(sha256__in=chunk)}
         for address in chunk:
             yield json.loads(envelope_of(blobs[address]))["data"]
+
+
+def counts(workspace_id: int, seq: int, stream: str) -> dict[str, int]:
+    """How many records of a stream each parent has in snapshot `seq`, by the part of the key before the slash."""
+    parent = Left("key", StrIndex("key", Value("/")) - 1)
+    rows = state(workspace_id, seq, stream).filter(key__contains="/").order_by().values_list(parent)
+    return {name: number for name, number in rows.annotate(number=Count("pk"))}
 
 
 def header_of(snapshot: Snapshot) -> dict[str, Any]:
@@ -163,7 +177,9 @@ def publish(
     Streams that were not read completely keep the records known from before. Raises Lost when the run
     is not ours any more.
     """
-    if not SyncRun.objects.filter(pk=run.pk, state=RunState.RUNNING).update(state=RunState.PUBLISHING, heartbeat_at=now):
+    if not SyncRun.objects.filter(pk=run.pk, state=RunState.RUNNING).update(
+        state=RunState.PUBLISHING, heartbeat_at=now
+    ):
         raise Lost
     with transaction.atomic():
         ours = SyncRun.objects.filter(pk=run.pk, state=RunState.PUBLISHING)
@@ -263,8 +279,7 @@ _Item = tuple[str, str, bytes]
 
 
 def _head(workspace_id: int, seq: int) -> Iterator[_Item]:
-    rows = state(workspace_id, seq).values_list("stream", "key", "sha256").iterator(2000)
-    return ((stream, key, bytes(sha256)) for stream, key, sha256 in rows)
+    return _items(state(workspace_id, seq))
 
 
 def _staged(run_id: int, complete: set[str]) -> Iterator[_Item]:

@@ -11,7 +11,7 @@ from fernet_fields import EncryptedTextField
 from portal.canon import WriteOnce
 
 
-class SecretTextField(EncryptedTextField):
+class SecretTextField(EncryptedTextField):  # type: ignore[misc]  # the library has no types
     """An encrypted text that no dump, no bulk update and no list may carry about.
 
     `bulk_update` would otherwise store the encryption of its own SQL expression and lose the secret.
@@ -74,7 +74,7 @@ class Connection(models.Model):
     region = models.CharField(max_length=20, blank=True)
     workspace = models.ForeignKey(Workspace, null=True, blank=True, on_delete=models.PROTECT)
     state = models.CharField(max_length=20, choices=ConnectionState, default=ConnectionState.DRAFT, db_index=True)
-    token = SecretTextField(blank=True, default="", editable=False)
+    token: Any = SecretTextField(blank=True, default="", editable=False)
     token_hint = models.CharField(max_length=4, blank=True)
     token_fingerprint = models.CharField(max_length=24, blank=True)
     token_role = models.CharField(max_length=20, blank=True)

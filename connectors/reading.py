@@ -97,7 +97,14 @@ class Reading:
     """
 
     def __init__(
-        self, connector: Connector, client: Client, workspace: str, streams: Sequence[Stream], sink: Sink, *, connections: int
+        self,
+        connector: Connector,
+        client: Client,
+        workspace: str,
+        streams: Sequence[Stream],
+        sink: Sink,
+        *,
+        connections: int,
     ) -> None:
         self._connector, self._client, self._workspace, self._sink = connector, client, workspace, sink
         self.streams = {stream.name: Progress(stream) for stream in streams}

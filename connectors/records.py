@@ -114,6 +114,11 @@ def _spelled(shape: Shape) -> Any:
     return [_spelled(shape[0])] if isinstance(shape, list) else {k: _spelled(v) for k, v in shape.items()}
 
 
+def key_part(value: str) -> str:
+    """One field's share of a key: percent-encoded, so that the slash between two parts is the only one."""
+    return quote(value, safe=" -._~:@+()", errors="surrogatepass")
+
+
 def key_of(stream: Stream, record: Record) -> str:
     """The record's key: its identifying fields, percent-encoded and joined with "/".
 
@@ -125,6 +130,6 @@ def key_of(stream: Stream, record: Record) -> str:
         value = record.get(name, "")
         if isinstance(value, (dict, list)) or (name == stream.key[0] and value in ("", None)):
             raise Unexpected("record-without-key", f"A record of {stream.title} has no usable “{name}”.")
-        parts.append(quote("" if value is None else str(value), safe=" -._~:@+()", errors="surrogatepass"))
+        parts.append(key_part("" if value is None else str(value)))
     key = "/".join(parts)
     return key if len(key) <= LONGEST_KEY else f"{key[:160]}~{digest(key.encode()).hex()}"

@@ -57,7 +57,11 @@ def request(
 def claim(run_id: int, now: datetime) -> SyncRun | None:
     """Takes a queued run for this process; None when somebody else has it or it has ended."""
     taken = SyncRun.objects.filter(pk=run_id, state=RunState.QUEUED).update(
-        state=RunState.RUNNING, started_at=now, heartbeat_at=now, worker=socket.gethostname()[:120], app_version=__version__
+        state=RunState.RUNNING,
+        started_at=now,
+        heartbeat_at=now,
+        worker=socket.gethostname()[:120],
+        app_version=__version__,
     )
     return SyncRun.objects.select_related("connection").get(pk=run_id) if taken else None
 
@@ -80,7 +84,13 @@ def end(run: SyncRun, state: RunState, now: datetime, *, code: str = "", detail:
         if closed:
             locker.unstage(run.pk)
             audit.record(
-                audit.Action.SYNC_ENDED, actor=None, target=run.connection, run=run.pk, state=state.value, code=code, at=now
+                audit.Action.SYNC_ENDED,
+                actor=None,
+                target=run.connection,
+                run=run.pk,
+                state=state.value,
+                code=code,
+                at=now,
             )
     return bool(closed)
 
@@ -101,5 +111,7 @@ def abandon_lost(now: datetime) -> list[int]:
     return [
         run.pk
         for run in silent
-        if end(run, RunState.ABANDONED, now, code="worker-lost", detail="The worker that read it stopped without a word.")
+        if end(
+            run, RunState.ABANDONED, now, code="worker-lost", detail="The worker that read it stopped without a word."
+        )
     ]

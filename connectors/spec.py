@@ -262,7 +262,8 @@ class View(Protocol):
     def records(self, stream: str, parent: str = "") -> Iterable[Record]:
         """Records in the order of their keys; with `parent`, only those whose key starts with it."""
 
-    def count(self, stream: str) -> int: ...
+    def count(self, stream: str, parent: str = "") -> int:
+        """How many records; with `parent`, how many of that parent. Cheap: nothing is loaded."""
 
     def coverage(self, stream: str) -> Covered: ...
 

@@ -42,7 +42,9 @@ class SafeHeaders:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self._get_response(request)
-        response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+        response.headers.setdefault(
+            "Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
+        )
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         if getattr(request, "user", None) is not None and request.user.is_authenticated:
             response.headers.setdefault("Cache-Control", "private, no-store")
@@ -55,5 +57,8 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 
 
 NAV = (
-    ("Evidence", (("home", "Home", "home"), ("workspaces", "Workspaces", "workspace"), ("artifacts", "Artifacts", "artifact"))),
+    (
+        "Evidence",
+        (("home", "Home", "home"), ("workspaces", "Workspaces", "workspace"), ("artifacts", "Artifacts", "artifact")),
+    ),
 )

@@ -57,7 +57,9 @@ def seconds_to_wait(name: str, address: str | None, now: datetime) -> int:
 def note_failure(name: str, address: str | None, now: datetime) -> None:
     with transaction.atomic():
         for counter in counters(name, address):
-            row, fresh = SignInSlowdown.objects.select_for_update().get_or_create(key=counter.key, defaults={"last": now})
+            row, fresh = SignInSlowdown.objects.select_for_update().get_or_create(
+                key=counter.key, defaults={"last": now}
+            )
             row.failures = 1 if fresh or now - row.last > FORGET_AFTER else row.failures + 1
             row.last = now
             row.save()

@@ -1,0 +1,76 @@
+"""`manage.py connect segment --name N --region R --token-stdin [--json]`: the wizard, for scripts."""
+
+import json
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from connectors import connections, registry
+from connectors.models import Connection
+from connectors.spec import ConnectorError
+
+from ._exits import REFUSED, USAGE, code_for
+
+
+class Command(BaseCommand):
+    help = (
+        "Connects a workspace: checks the token read from standard input, and makes the connection active. "
+        "Exit codes: 0 done, 2 bad usage, 3 credential refused, 4 service not reachable."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("connector", help="which service, for instance segment")
+        parser.add_argument("--name", required=True, help="a name that tells this connection from others")
+        parser.add_argument("--region", required=True, help="us, eu, or one that the environment adds")
+        parser.add_argument(
+            "--token-stdin", action="store_true", required=True, help="read the token from standard input"
+        )
+        parser.add_argument("--role", default="owner", help="the role the token was made with (default: owner)")
+        parser.add_argument("--schedule", default="daily", choices=["manual", "hourly", "daily", "weekly"])
+        parser.add_argument("--hour", type=int, default=6, help="hour of the day for daily and weekly (0 to 23, UTC)")
+        parser.add_argument("--json", action="store_true", help="print the outcome as JSON on standard output")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["connector"] not in registry.all_connectors():
+            raise CommandError(f"There is no connector “{options['connector']}”.", returncode=USAGE)
+        now, connector = timezone.now(), registry.get(options["connector"])
+        connection = connections.draft(connector, by=None, now=now)
+        try:
+            outcome = self._connect(connection, options)
+        except connections.NotPossible as error:
+            connections.discard(connection, by=None, now=now)
+            also = f" (connection {error.other.pk}, “{error.other.name}”)" if error.other else ""
+            refused = error.code in {"token-in-use", "workspace-already-connected"}
+            raise CommandError(
+                f"{error.code}: {error.message}{also}", returncode=REFUSED if refused else USAGE
+            ) from None
+        except ConnectorError as error:
+            connections.discard(connection, by=None, now=now)
+            raise CommandError(f"{error.code}: {error.message}", returncode=code_for(error.code)) from None
+        if options["json"]:
+            self.stdout.write(json.dumps(outcome, ensure_ascii=False, indent=2))
+        else:
+            self.stdout.write(f"Connected “{outcome['workspace']['name']}” as connection {outcome['connection']}.")
+
+    def _connect(self, connection: Connection, options: dict[str, Any]) -> dict[str, Any]:
+        now = timezone.now()
+        token = sys.stdin.readline()
+        connections.set_credential(
+            connection, name=options["name"], region=options["region"], token=token, role=options["role"], now=now
+        )
+        self.stderr.write("Checking what the token opens …")
+        found = connections.check(connection, by=None, now=now)
+        if found.code:
+            connections.discard(connection, by=None, now=now)
+            raise CommandError(f"{found.code}: {found.message}", returncode=code_for(found.code))
+        connections.activate(connection, schedule=options["schedule"], hour=options["hour"], by=None, now=now)
+        assert found.workspace is not None
+        return {
+            "connection": connection.pk,
+            "workspace": {"id": found.workspace.id, "slug": found.workspace.slug, "name": found.workspace.name},
+            "region": found.region,
+            "streams": {name: capability.verdict for name, capability in found.streams.items()},
+        }

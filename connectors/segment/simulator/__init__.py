@@ -1,0 +1,66 @@
+"""A Segment Public API on loopback, with invented workspaces: for the demo, the tests and the bench.
+
+It speaks real HTTP/1.1 and needs neither Django nor a package. For tests:
+
+    with serve(size="small") as simulator:
+        simulator.url, simulator.tokens["owner"]            where, and as whom
+        simulator.settings.day = 3                          any setting may change while it runs
+        simulator.faults.append(Fault("^/users$", "html"))  see `faults`
+        simulator.requests                                  what was asked: method, path, query, token, status
+        simulator.secrets                                   all that must never be kept
+
+What is where:
+
+    tokens     who may ask          endpoints  the paths, a table          wire    HTTP on a connection
+    company    what there is, size  world      records of a day            api     from a request to an answer
+    demo       Fernhill Outdoor     extras     what lies beside listings   server  the running thing
+    catalog    kinds of things      rules      rules of tracking plans     faults  what can go wrong
+    drift      what changes, when   hostile    nasty names                 cli     the command
+
+The data depend on size and day alone. Each day 1 % of the listed records change; one in four of those that nothing
+refers to gives way to a new one, so that the totals stay. Sizes (sources, destinations, users, plans with rules):
+
+    small   20     40    25    5 x  50      340 records, 0.54 MB,   9 pages of 200
+    medium  200   400   200   40 x 200    8,840 records, 14 MB,    45 pages
+    large  1000  4000  3000  200 x 500  108,200 records, 172 MB,  641 pages
+
+What the service does not document is chosen here, and marked where it is chosen: a member's lists are filtered
+without a word, a minimal token is refused everything but the workspace, a feature that is off answers 403 or 404
+(in the EU workspace), a count above 1,000 answers 422, a token of the other region 401.
+"""
+
+from collections.abc import Iterable
+
+from .api import Settings
+from .cli import run
+from .faults import BadFaults, Fault
+from .server import Logged, PortTaken, Simulator
+from .tokens import TOKENS
+
+__all__ = ["TOKENS", "BadFaults", "Fault", "Logged", "PortTaken", "Settings", "Simulator", "run", "serve"]
+
+
+def serve(
+    port: int = 0,
+    size: str = "small",
+    day: int = 0,
+    latency_ms: float = 0,
+    faults: Iterable[Fault] = (),
+    *,
+    eu_port: int | None = None,
+    hostile: bool = False,
+    user_permissions: bool = False,
+    rate_limits: bool = False,
+    cap: int | None = None,
+) -> Simulator:
+    """A simulator in a thread of its own, to be closed by `close` or by leaving `with`. Raises PortTaken."""
+    settings = Settings(size, day, latency_ms, hostile, user_permissions, rate_limits, cap)
+    simulator = Simulator(settings, faults)
+    try:
+        simulator.listen(port)
+        if eu_port is not None:
+            simulator.listen(eu_port, "eu")
+    except PortTaken:
+        simulator.close()
+        raise
+    return simulator.start()

@@ -1,0 +1,159 @@
+"""Proves the chain from its bytes alone: every blob, change row, receipt and header is hashed again.
+
+Each fault names the invariant that found it. Trust starts at the public keys in TRUSTED_KEYS_FILE, which
+the database cannot change.
+"""
+
+import json
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from portal import canon
+
+from . import locker
+from .models import Blob, Change, RunState, Snapshot, StagedRecord, SyncRun, Workspace
+from .spec import Coverage
+
+Step = Callable[[str, int], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """`invariant` is its short name (see ARCHITECTURE.md, "What verify proves"); `where` names the row."""
+
+    invariant: str
+    where: str
+    what: str
+
+
+@dataclass(slots=True)
+class Counted:
+    workspaces: int = 0
+    snapshots: int = 0
+    changes: int = 0
+    blobs: int = 0
+
+
+def verify(counted: Counted, tell: Step = lambda what, done: None) -> Iterator[Fault]:
+    """All faults of all chains. `counted` is filled on the way; `tell` hears of progress."""
+    if not canon.trusted_keys():
+        yield Fault("I3", "trusted keys", "There is no trusted public key: nothing can be proved to be signed.")
+    for workspace in Workspace.objects.order_by("pk"):
+        counted.workspaces += 1
+        yield from _chain(workspace, counted, tell)
+    yield from _blobs(counted, tell)
+    yield from _strays()
+
+
+def _chain(workspace: Workspace, counted: Counted, tell: Step) -> Iterator[Fault]:
+    previous, expected = locker.NO_PREDECESSOR, 1
+    for snapshot in Snapshot.objects.filter(workspace=workspace).order_by("seq").iterator():
+        where = f"{workspace.name}, snapshot {snapshot.seq}"
+        counted.snapshots += 1
+        yield from _header(snapshot, workspace, previous, expected, where)
+        yield from _contents(snapshot, where)
+        previous, expected = snapshot.header_sha256, snapshot.seq + 1
+        tell("snapshots", counted.snapshots)
+    if workspace.head != expected - 1:
+        yield Fault("I4", workspace.name, f"The newest snapshot should be {workspace.head}; it is {expected - 1}.")
+
+
+def _header(snapshot: Snapshot, workspace: Workspace, previous: str, expected: int, where: str) -> Iterator[Fault]:
+    data = bytes(snapshot.header)
+    if canon.digest(data).hex() != snapshot.header_sha256:
+        yield Fault("I4", where, "The header's bytes do not hash to its digest.")
+    if not canon.signed_by(snapshot.key_id, bytes(snapshot.signature), data):
+        yield Fault("I3", where, f"The signature is not one of the trusted key {snapshot.key_id}.")
+    if snapshot.seq != expected:
+        yield Fault("I4", where, f"Its number should be {expected}: a snapshot is missing.")
+    try:
+        header = locker.header_of(snapshot)
+    except ValueError:
+        yield Fault("I4", where, "The header is not readable.")
+        return
+    said = (header.get("seq"), header.get("previous"), header.get("workspace", {}).get("uid"), header.get("run"))
+    if said != (snapshot.seq, previous, str(workspace.uid), snapshot.run_id) or snapshot.previous_sha256 != previous:
+        yield Fault("I4", where, "The header names another number, predecessor, workspace or run.")
+
+
+def _contents(snapshot: Snapshot, where: str) -> Iterator[Fault]:
+    try:
+        header = locker.header_of(snapshot)
+    except ValueError:
+        return
+    tree, changes = canon.MerkleTree(), canon.LineDigest()
+    for row in locker.state(snapshot.workspace_id, snapshot.seq).iterator(2000):
+        tree.add(locker.leaf(row.stream, row.key, bytes(row.sha256 or b"")))
+    if tree.root().hex() != header.get("root") or tree.size != header.get("records"):
+        yield Fault("I5", where, "Its records do not give the root that the header states.")
+    streams = set()
+    rows = Change.objects.filter(workspace_id=snapshot.workspace_id, seq=snapshot.seq).order_by("stream", "key")
+    for row in rows.iterator(2000):
+        changes.add(locker.change_line(row.stream, row.key, bytes(row.sha256) if row.sha256 is not None else None))
+        streams.add(row.stream)
+    if changes.hexdigest() != header.get("changes_sha256"):
+        yield Fault("I5", where, "Its change rows do not hash to what the header states.")
+    if canon.LineDigest(locker.receipt_lines(snapshot.run_id)).hexdigest() != header.get("requests_sha256"):
+        yield Fault("I6", where, "The request log does not hash to what the header states.")
+    for stream in sorted(streams):
+        if header.get("coverage", {}).get(stream, {}).get("coverage") != Coverage.COMPLETE:
+            yield Fault("I9", where, f"“{stream}” was not read completely, yet it has changes.")
+
+
+def _blobs(counted: Counted, tell: Step) -> Iterator[Fault]:
+    """I1 and I2, change row by change row, each blob next to what it must say about itself."""
+    uids = {workspace.pk: str(workspace.uid) for workspace in Workspace.objects.all()}
+    chunk: list[Change] = []
+    for row in Change.objects.order_by("pk").iterator(locker.CHUNK):
+        counted.changes += 1
+        if row.sha256 is not None:
+            chunk.append(row)
+        if len(chunk) == locker.CHUNK:
+            yield from _chunk(chunk, uids, counted)
+            chunk = []
+            tell("records", counted.changes)
+    yield from _chunk(chunk, uids, counted)
+    tell("records", counted.changes)
+
+
+def _chunk(rows: list[Change], uids: dict[int, str], counted: Counted) -> Iterator[Fault]:
+    blobs = {bytes(blob.sha256): blob for blob in Blob.objects.filter(sha256__in=[row.sha256 for row in rows])}
+    counted.blobs += len(blobs)
+    for row in rows:
+        where = f"{row.stream} {row.key}, snapshot {row.seq}"
+        blob = blobs.get(bytes(row.sha256 or b""))
+        if blob is None:
+            yield Fault("I1", where, "Its bytes are gone.")
+            continue
+        yield from _blob(blob, row, uids[row.workspace_id], where)
+
+
+def _blob(blob: Blob, row: Change, workspace: str, where: str) -> Iterator[Fault]:
+    try:
+        data = locker.envelope_of(blob)
+    except zlib.error:
+        yield Fault("I1", where, "Its bytes cannot be unpacked.")
+        return
+    if canon.digest(data) != bytes(blob.sha256) or len(data) != blob.size:
+        yield Fault("I1", where, "Its bytes do not hash to their address.")
+        return
+    names = json.loads(data)["names"]
+    if [names[0], names[1], names[3]] != [workspace, row.stream, row.key]:
+        yield Fault("I2", where, "Its bytes belong to another record.")
+
+
+def _strays() -> Iterator[Fault]:
+    """I7: nothing lies in the chain's tables that no published snapshot accounts for."""
+    heads = {workspace.pk: workspace.head for workspace in Workspace.objects.all()}
+    for workspace_id, head in heads.items():
+        stray = Change.objects.filter(workspace_id=workspace_id, seq__gt=head).first()
+        if stray:
+            yield Fault("I7", f"{stray.stream} {stray.key}", f"A change row of snapshot {stray.seq}, which does not exist.")
+    published = [RunState.PUBLISHED, RunState.PARTIAL]
+    for run in SyncRun.objects.filter(state__in=published, snapshot__isnull=True)[:20]:
+        yield Fault("I7", str(run), "It says that it published; its snapshot is not there.")
+    for run in SyncRun.objects.filter(snapshot__isnull=False).exclude(state__in=published)[:20]:
+        yield Fault("I7", str(run), "It has a snapshot; it says that it did not publish.")
+    if StagedRecord.objects.filter(run__state__in=published).exists():
+        yield Fault("I7", "staged records", "A published run has left staged records behind.")

@@ -1,0 +1,62 @@
+"""Foreign text as drawings and print may show it: nothing invisible, and no wider than its place."""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+# Characters that hide, reorder or break text: controls except the line feed, line and paragraph separators,
+# zero-width spaces, bidi overrides and isolates, surrogates and noncharacters. Joiners and direction marks stay:
+# Arabic, Persian, Indic scripts and emoji are not written right without them.
+_HIDDEN = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060-\u206f\ufdd0-\ufdef\ufeff\ufff0-\ufffb\ufffe\uffff\ud800-\udfff]"
+)
+
+_NARROW, _SLIM, _CAPITAL, _BROAD = "!'|,.:;`ijl", '()[]{}/\\"-frtI *', "ABCDEFGHJKLNOPQRSTUVXYZ&#+<=>~_", "mwMW@%"
+_ADVANCES = (
+    dict.fromkeys(_NARROW, 0.28)
+    | dict.fromkeys(_SLIM, 0.36)
+    | dict.fromkeys(_CAPITAL, 0.66)
+    | dict.fromkeys(_BROAD, 0.88)
+)
+
+
+def escape(text: str) -> str:
+    """Every character of `text` as a visible escape: `\\u{1F600}`."""
+    return "".join(f"\\u{{{ord(char):X}}}" for char in text)
+
+
+def visible(text: str) -> str:
+    """`text` with what hides or reorders it shown as escapes; a carriage return before a line feed is dropped."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _HIDDEN.sub(lambda found: escape(found[0]), text.replace("\r\n", "\n"))
+
+
+@lru_cache(maxsize=8192)
+def _advance(char: str) -> float:
+    if char in _ADVANCES:
+        return _ADVANCES[char]
+    if unicodedata.combining(char) or unicodedata.category(char) in {"Mn", "Me", "Cf"}:
+        return 0.0
+    return 1.0 if unicodedata.east_asian_width(char) in "WF" else 0.55
+
+
+def width(text: str) -> float:
+    """How wide `text` stands in a common sans serif, in em: an estimate, good to about a tenth.
+
+    East Asian wide characters count as one em, combining marks as nothing.
+    """
+    return sum(map(_advance, text))
+
+
+def cut(text: str, room: float) -> str:
+    """`text` on one line, in at most `room` em: cut with an ellipsis when it is longer."""
+    text = " ".join(text.split())
+    if len(text) <= room or width(text) <= room:  # no character is wider than one em
+        return text
+    used, end = 0.75, 0
+    for end, char in enumerate(text):  # noqa: B007
+        used += _advance(char)
+        if used > room:
+            break
+    return text[:end].rstrip(" \u200c\u200d") + "…"
