@@ -43,9 +43,9 @@ def draft(connector: Connector, *, by: User | None, now: datetime, request: Http
 
 
 def set_credential(
-    connection: Connection, *, name: str, region: str, token: str, role: str, now: datetime
+    connection: Connection, *, name: str, region: str, token: str, role: str, now: datetime, later: bool = False
 ) -> Connection:
-    """Names a draft and seals its token. An empty token keeps the one that is there.
+    """Names a draft and seals its token. An empty token keeps the one that is there; `later` allows none yet.
 
     Raises NotPossible with the field at fault: the name, the region, the shape of the token, or a token
     that another connection holds.
@@ -56,13 +56,15 @@ def set_credential(
         raise NotPossible("region-unknown", "Choose one of the regions.", field="region")
     if not name.strip():
         raise NotPossible("name-missing", "Give the connection a name that tells it from others.", field="name")
+    if region != connection.region:
+        connection.capabilities, connection.checked_at = {}, None
     connection.name, connection.region, connection.token_role = name.strip()[:120], region, role
-    changed = ["name", "region", "token_role"]
+    changed = ["name", "region", "token_role", "capabilities", "checked_at"]
     clean = connector.clean(token)
     if clean:
         _seal(connection, connector, clean, now)
-        changed += ["token", "token_hint", "token_fingerprint", "token_since", "capabilities", "checked_at"]
-    elif not connection.token_fingerprint:
+        changed += ["token", "token_hint", "token_fingerprint", "token_since"]
+    elif not connection.token_fingerprint and not later:
         raise NotPossible("token-missing", "Paste the token that Segment showed once.", field="token")
     try:
         with transaction.atomic():

@@ -239,7 +239,7 @@ class Blob(WriteOnce):
 
     sha256 = models.BinaryField(max_length=32, primary_key=True)
     size = models.PositiveIntegerField(help_text="Bytes before compression")
-    codec = models.CharField(max_length=10, default="zlib")
+    codec = models.CharField(max_length=10, default="zstd")
     body = models.BinaryField()
 
     def __str__(self) -> str:

@@ -3,12 +3,13 @@
 At most one run of a connection is active: the database says so, not a lock in somebody's memory.
 """
 
-import socket
+import os
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django_q.tasks import async_task
 
 from portal import __version__, audit
@@ -18,6 +19,8 @@ from . import locker
 from .models import ACTIVE_STATES, Connection, ConnectionState, RunState, SyncRun
 
 LOST_AFTER = timedelta(seconds=90)
+FRESH = timedelta(seconds=20)
+_CLAIMED = (RunState.RUNNING, RunState.PUBLISHING)
 
 
 class Refused(Exception):
@@ -60,7 +63,7 @@ def claim(run_id: int, now: datetime) -> SyncRun | None:
         state=RunState.RUNNING,
         started_at=now,
         heartbeat_at=now,
-        worker=socket.gethostname()[:120],
+        worker=holder(os.getpgrp()),
         app_version=__version__,
     )
     return SyncRun.objects.select_related("connection").get(pk=run_id) if taken else None
@@ -105,13 +108,55 @@ def cancel(run: SyncRun, by: User | None, now: datetime) -> bool:
 
 def abandon_lost(now: datetime) -> list[int]:
     """Closes runs whose worker has not been heard of for 90 seconds; returns their numbers."""
-    silent = SyncRun.objects.filter(
-        state__in=[RunState.RUNNING, RunState.PUBLISHING], heartbeat_at__lt=now - LOST_AFTER
-    ).select_related("connection")
+    return _abandon(SyncRun.objects.filter(state__in=_CLAIMED, heartbeat_at__lt=now - LOST_AFTER), now)
+
+
+# --- what a watchdog asks -----------------------------------------------------------------------
+
+
+def holder(group: int) -> str:
+    """Who holds a run: a process group of this machine's worker, because a watchdog kills groups."""
+    return f"{settings.WORKER_NAME} group {group}"
+
+
+def groups_at_work() -> list[int]:
+    """The process groups of this machine that hold an active run."""
+    prefix = holder(0).removesuffix("0")
+    held = SyncRun.objects.filter(state__in=_CLAIMED, worker__startswith=prefix).values_list("worker", flat=True)
+    return sorted({int(name.removeprefix(prefix)) for name in held})
+
+
+def all_hands_at_work(group: int, hands: int, now: datetime) -> bool:
+    """Whether a group that answers nobody is merely busy: each of its `hands` reads a workspace and says so.
+
+    A run that publishes counts for all of them, since it may keep the others from writing (SQLite).
+    """
+    mine = SyncRun.objects.filter(worker=holder(group))
+    if mine.filter(state=RunState.PUBLISHING, heartbeat_at__gte=now - LOST_AFTER).exists():
+        return True
+    return mine.filter(state=RunState.RUNNING, heartbeat_at__gte=now - FRESH).count() >= hands
+
+
+def abandon_of(group: int, now: datetime) -> list[int]:
+    """Closes at once what a process group of this machine held that is known to be dead; returns the numbers."""
+    return _abandon(SyncRun.objects.filter(state__in=_CLAIMED, worker=holder(group)), now)
+
+
+def queue_again() -> list[int]:
+    """Gives each queued run a new task, because a dead worker may have taken the one it had; returns the numbers.
+
+    A run that has two tasks is harmless: the second finds it claimed.
+    """
+    queued = list(SyncRun.objects.filter(state=RunState.QUEUED).values_list("pk", flat=True))
+    for number in queued:
+        async_task(settings.COLLECT_TASK, number)
+    return queued
+
+
+def _abandon(lost: QuerySet[SyncRun], now: datetime) -> list[int]:
+    why = "The worker that read it stopped without a word."
     return [
         run.pk
-        for run in silent
-        if end(
-            run, RunState.ABANDONED, now, code="worker-lost", detail="The worker that read it stopped without a word."
-        )
+        for run in lost.select_related("connection")
+        if end(run, RunState.ABANDONED, now, code="worker-lost", detail=why)
     ]

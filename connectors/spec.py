@@ -87,6 +87,8 @@ class Rule(StrEnum):
 
 KEEP, WHOLE, COUNT, NAMES, PRINTS, DROP = Rule
 
+UNREADABLE = "$unreadable"  # {UNREADABLE: type} stands in a record for a value of a type that was not expected
+
 Shape = Any  # Rule | dict[str, Shape] | list[Shape]; recursive aliases need Python 3.12
 Json = Any
 Record = Mapping[str, Json]
@@ -213,9 +215,11 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
+    """`kind`: under a tracking plan, under none, switched off, or it could not be read which of them."""
+
     start: str
     end: str
-    kind: Literal["plan", "gap", "off"] = "plan"
+    kind: Literal["plan", "gap", "off", "unknown"] = "plan"
 
 
 @dataclass(frozen=True)
@@ -246,6 +250,22 @@ class Covered:
     reason: str = ""
 
 
+_STANDING: Mapping[Coverage, tuple[StateName, str]] = {
+    Coverage.COMPLETE: ("pass", "Complete"),
+    Coverage.DENIED: ("denied", "Denied"),
+    Coverage.NOT_ENABLED: ("off", "Not enabled"),
+    Coverage.FAILED: ("failed", "Failed"),
+    Coverage.UNSTABLE: ("unstable", "Unstable"),
+    Coverage.NOT_REQUESTED: ("none", "Not requested"),
+}
+
+
+def standing(covered: Covered) -> State:
+    """The coverage of one stream as a state: outline, word and reason."""
+    name, word = _STANDING[covered.coverage]
+    return State(name, word, covered.reason)
+
+
 @dataclass(frozen=True)
 class Report:
     """A pure view of one snapshot: the same snapshot gives the same rows, in the same order."""
@@ -260,7 +280,7 @@ class View(Protocol):
     """One snapshot, as reports see it."""
 
     def records(self, stream: str, parent: str = "") -> Iterable[Record]:
-        """Records in the order of their keys; with `parent`, only those whose key starts with it."""
+        """Records in the order of their keys; with `parent`, only those of the parent record with that id."""
 
     def count(self, stream: str, parent: str = "") -> int:
         """How many records; with `parent`, how many of that parent. Cheap: nothing is loaded."""
@@ -294,15 +314,26 @@ class Hint:
 
 
 @dataclass(frozen=True)
+class Link:
+    title: str
+    url: str
+
+
+@dataclass(frozen=True)
 class Step:
+    """One thing to do in the service; `links` lead to where it is done, one for each region that has its own."""
+
     title: str
     text: str
-    url: str = ""
+    links: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True)
 class TokenRole:
-    """A role that a token can be made with, and what it means for the evidence."""
+    """A role that a token can be made with, and what it means for the evidence.
+
+    name  what is kept on the connection, 20 characters at most
+    """
 
     name: str
     title: str
@@ -311,6 +342,12 @@ class TokenRole:
 
 @dataclass(frozen=True)
 class Guide:
+    """What an admin reads before and after there is a token.
+
+    never  what the portal never reads or never keeps, a sentence each
+    hints  what this service adds to the portal's own hints; one with the same code takes the other's place
+    """
+
     steps: tuple[Step, ...]
     roles: tuple[TokenRole, ...]
     never: tuple[str, ...] = ()

@@ -5,7 +5,6 @@ the database cannot change.
 """
 
 import json
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -132,7 +131,7 @@ def _chunk(rows: list[Change], uids: dict[int, str], counted: Counted) -> Iterat
 def _blob(blob: Blob, row: Change, workspace: str, where: str) -> Iterator[Fault]:
     try:
         data = locker.envelope_of(blob)
-    except zlib.error:
+    except locker.Unpackable:
         yield Fault("I1", where, "Its bytes cannot be unpacked.")
         return
     if canon.digest(data) != bytes(blob.sha256) or len(data) != blob.size:
@@ -149,7 +148,9 @@ def _strays() -> Iterator[Fault]:
     for workspace_id, head in heads.items():
         stray = Change.objects.filter(workspace_id=workspace_id, seq__gt=head).first()
         if stray:
-            yield Fault("I7", f"{stray.stream} {stray.key}", f"A change row of snapshot {stray.seq}, which does not exist.")
+            yield Fault(
+                "I7", f"{stray.stream} {stray.key}", f"A change row of snapshot {stray.seq}, which does not exist."
+            )
     published = [RunState.PUBLISHED, RunState.PARTIAL]
     for run in SyncRun.objects.filter(state__in=published, snapshot__isnull=True)[:20]:
         yield Fault("I7", str(run), "It says that it published; its snapshot is not there.")

@@ -105,13 +105,7 @@ _STATES: Mapping[Coverage, tuple[StateName, str]] = {
     Coverage.UNSTABLE: ("unstable", "Unstable"),
     Coverage.NOT_REQUESTED: ("none", "Not requested"),
 }
-_HAPPENED: Mapping[Coverage, str] = {
-    Coverage.DENIED: "was denied",
-    Coverage.NOT_ENABLED: "is not enabled for this workspace",
-    Coverage.FAILED: "could not be read",
-    Coverage.UNSTABLE: "changed while it was read",
-    Coverage.NOT_REQUESTED: "was not requested",
-}
+_HAPPENED = {Coverage.NOT_ENABLED: "not enabled for this workspace", Coverage.UNSTABLE: "changed while it was read"}
 
 
 def standing(covered: Covered) -> State:
@@ -136,15 +130,15 @@ def completeness(provenance: Provenance, streams: Collection[str] = ()) -> tuple
 
 def _gap(name: str, covered: Covered | None, snapshot: int) -> str:
     if covered is None:
-        return f"{name} is unknown: snapshot {snapshot} says nothing of it."
+        return f"{name}: unknown. Snapshot {snapshot} says nothing of it."
     if covered.coverage is Coverage.COMPLETE:
         return ""
-    said = f"{covered.title} {_HAPPENED[covered.coverage]}"
+    happened = _HAPPENED.get(covered.coverage) or standing(covered).word.lower()
     reason = covered.reason.strip().rstrip(".")
-    said = f"{said}: {reason}." if reason else f"{said}."
+    said = f"{covered.title}: {happened}. {reason}." if reason else f"{covered.title}: {happened}."
     if covered.as_of:
-        return f"{said} Its records are shown as of snapshot {covered.as_of}."
-    return f"{said} It has never been read completely, so nothing can be said of it."
+        return f"{said} What is shown of it is as of snapshot {covered.as_of}."
+    return f"{said} No snapshot has read it completely, so nothing can be said of it."
 
 
 def wording(cell: Cell) -> str:

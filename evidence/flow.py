@@ -19,7 +19,7 @@ WIDTH = 1120  # of the drawing, in its own units
 _MARGIN, _TOP, _BOX, _PITCH, _HEADING, _GAP = 8, 26, 23, 27, 20, 12
 _FONT, _SMALL = 12, 11  # sizes of `.flow text` and of `.t2` and `.t3` in the stylesheet
 
-_MEANS = {"plan": "follows a plan", "gap": "no plan", "off": "disabled"}
+_MEANS = {"plan": "follows a plan", "gap": "no plan", "unknown": "plan unknown", "off": "disabled"}
 
 # The light theme of the stylesheet, for print.
 _INK = {
@@ -32,6 +32,7 @@ _INK = {
     "gap": 'fill="#ffffff" stroke="#9c4408" stroke-dasharray="4 3"',
     "e": 'fill="none" stroke="#b5b3aa"',
     "e gap": 'fill="none" stroke="#9c4408" stroke-dasharray="5 4"',
+    "e unknown": 'fill="none" stroke="#594f97" stroke-dasharray="8 3"',
     "e off": 'fill="none" stroke="#87867f" stroke-dasharray="1.5 4"',
 }
 

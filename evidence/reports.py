@@ -87,10 +87,14 @@ def policy_name(policies: Mapping[str, str]) -> str:
     return digest(canonical(dict(policies))).hex()[:12]
 
 
+def all_specs(snapshot: Snapshot) -> tuple[ReportSpec, ...]:
+    """The reports that can be made of a snapshot."""
+    return registry.get(snapshot.workspace.connector).reports
+
+
 def spec_of(snapshot: Snapshot, name: str) -> ReportSpec:
     """The report called `name`; KeyError when the connector has none."""
-    found = {spec.name: spec for spec in registry.get(snapshot.workspace.connector).reports}
-    return found[name]
+    return {spec.name: spec for spec in all_specs(snapshot)}[name]
 
 
 def document(snapshot: Snapshot, name: str, only: Mapping[str, str] | None = None) -> Document:

@@ -5,10 +5,11 @@ import unicodedata
 from functools import lru_cache
 
 # Characters that hide, reorder or break text: controls except the line feed, line and paragraph separators,
-# zero-width spaces, bidi overrides and isolates, surrogates and noncharacters. Joiners and direction marks stay:
-# Arabic, Persian, Indic scripts and emoji are not written right without them.
+# zero-width spaces, bidi overrides and isolates, surrogates, noncharacters, and those of private use, which every
+# font draws in its own way. Joiners and direction marks stay: Arabic, Persian, Indic scripts and emoji need them.
 _HIDDEN = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060-\u206f\ufdd0-\ufdef\ufeff\ufff0-\ufffb\ufffe\uffff\ud800-\udfff]"
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060-\u206f\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef"
+    "\ufeff\ufff0-\ufffb\ufffe\uffff\U000f0000-\U0010ffff]"
 )
 
 _NARROW, _SLIM, _CAPITAL, _BROAD = "!'|,.:;`ijl", '()[]{}/\\"-frtI *', "ABCDEFGHJKLNOPQRSTUVXYZ&#+<=>~_", "mwMW@%"

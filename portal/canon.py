@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
+import orjson
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
@@ -51,13 +52,21 @@ def _float(text: str) -> float:
 _strict = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_float)
 
 
-def parse(data: bytes | str) -> Any:
+def parse(data: bytes) -> Any:
     """Reads JSON by one rule: UTF-8, no repeated key, no NaN or infinity, not deeper than the stack allows.
 
-    Raises NotStrict for all of these and for anything that is not JSON. Integers keep every digit.
+    Raises NotStrict for all of these and for anything that is not JSON. Integers keep every digit. What
+    reads back to the very same bytes was read exactly, so the fast parser's word is taken for it; only the
+    rest (blanks, odd number forms, repeated keys, huge integers) goes through the strict one.
     """
     try:
-        return _strict.decode(data.decode() if isinstance(data, bytes) else data)
+        found = orjson.loads(data)
+        if orjson.dumps(found) == data:
+            return found
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        pass  # the strict parser says what is wrong, or reads it after all
+    try:
+        return _strict.decode(data.decode())
     except NotStrict:
         raise
     except UnicodeDecodeError as error:
@@ -72,8 +81,15 @@ _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=T
 
 
 def canonical(value: Any) -> bytes:
-    """The one byte form of a JSON value: keys sorted, no blanks, ASCII only (a lone surrogate survives)."""
-    return _encode(value).encode("ascii")
+    """The one byte form of a JSON value that `parse` gave: keys sorted by code point, no blanks, UTF-8.
+
+    A value that this form cannot hold (a lone surrogate, an integer beyond 64 bits) is written in ASCII
+    with escapes instead, as a whole, so that nothing is lost and equal values still give equal bytes.
+    """
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        return _encode(value).encode("ascii")
 
 
 def digest(data: bytes) -> bytes:

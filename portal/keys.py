@@ -48,13 +48,18 @@ def _parse(path: Path) -> dict[str, str]:
     return {name.strip(): value.strip() for name, value in pairs}
 
 
+def known(environ: Mapping[str, str]) -> dict[str, str]:
+    """What the settings will find: the environment, and from the private file what the environment lacks."""
+    return _parse(private_file(environ)) | dict(environ)
+
+
 def make_keys(environ: Mapping[str, str]) -> list[Path]:
     """Makes what neither the environment nor the private file has yet; returns the files written."""
     data_dir(environ).mkdir(mode=0o700, parents=True, exist_ok=True)
     written = []
     private = private_file(environ)
-    known = _parse(private) | dict(environ)
-    missing = [name for name in ("SECRET_KEY", "FERNET_KEYS", "FINGERPRINT_KEY") if not known.get(name)]
+    found = known(environ)
+    missing = [name for name in ("SECRET_KEY", "FERNET_KEYS", "FINGERPRINT_KEY") if not found.get(name)]
     if missing:
         lines = [f"{name}={_random_key()}" for name in missing]
         text = "\n".join(["# Made by the portal. Keep it secret, keep a copy: stored tokens need it.", *lines, ""])
@@ -86,7 +91,9 @@ def make_signing_key(path: Path) -> list[Path]:
 def before_settings(argv: list[str]) -> None:
     """`manage.py keys` makes keys and ends; `manage.py start --demo` makes them and goes on."""
     command = argv[1] if len(argv) > 1 else ""
-    if command == "keys" and not {"-h", "--help"} & set(argv):
+    if {"-h", "--help"} & set(argv):
+        return
+    if command == "keys":
         written = make_keys(os.environ)
         sys.stdout.write("".join(f"Made {path}\n" for path in written) or "All keys are there; nothing was made.\n")
         raise SystemExit(0)

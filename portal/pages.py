@@ -1,9 +1,8 @@
-"""What all pages share: the shell's context, safe headers, and logs without secrets."""
+"""What all pages share: safe headers, and logs without secrets."""
 
 import logging
 import re
 from collections.abc import Callable
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
@@ -49,16 +48,3 @@ class SafeHeaders:
         if getattr(request, "user", None) is not None and request.user.is_authenticated:
             response.headers.setdefault("Cache-Control", "private, no-store")
         return response
-
-
-def shell(request: HttpRequest) -> dict[str, Any]:
-    """What every page's frame needs. Asks the database nothing."""
-    return {"nav": NAV}
-
-
-NAV = (
-    (
-        "Evidence",
-        (("home", "Home", "home"), ("workspaces", "Workspaces", "workspace"), ("artifacts", "Artifacts", "artifact")),
-    ),
-)

@@ -5,6 +5,7 @@ No default opens a door: without keys nothing starts, debug is off, cookies need
 """
 
 import os
+import socket
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -63,6 +64,7 @@ HOST = env.str("HOST", default="127.0.0.1")
 PORT = env.int("PORT", default=8000)
 WEB_THREADS = env.int("WEB_THREADS", default=8)
 WORKERS = env.int("WORKERS", default=2)
+WORKER_NAME = (env.str("PORTAL_WORKER", default="") or socket.gethostname())[:90]
 SYNC_CONNECTIONS = env.int("SYNC_CONNECTIONS", default=8)
 REGIONS = {"segment": _regions("SEGMENT_REGIONS")}
 
@@ -104,7 +106,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "portal.pages.shell",
+                "portal.frame.shell",
             ],
             "builtins": ["django.templatetags.static", "portal.templatetags.portal"],
         },
@@ -129,6 +131,7 @@ AUTH_USER_MODEL = "portal.User"
 # --- background work (dependencies were measured: see ARCHITECTURE.md, "The worker") ---
 Q_CLUSTER = {
     "name": "portal",
+    "broker_class": "portal.queue.Broker",
     "orm": "default",
     "workers": WORKERS,
     "queue_limit": 1,

@@ -1,23 +1,55 @@
 """The admin site: only people who may manage connections or people come in, through the portal's own door."""
 
-from typing import Any
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Any, cast
 
 from django.contrib import admin
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.decorators import method_decorator
 
-from . import access
+from . import access, audit
+from .models import User
 
 
 class PortalAdminSite(admin.AdminSite):
-    site_header = site_title = "Evidence portal"
+    site_header = site_title = "Compliance Portal"
     index_title = "Administration"
+    index_template = "admin/portal_index.html"
     enable_nav_sidebar = False
 
     def has_permission(self, request: HttpRequest) -> bool:
         return access.may(request.user, access.MANAGE) or access.may(request.user, access.PEOPLE)
 
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+        """Who may not come in is told so at once; every refusal, of the stock pages too, is in the audit log."""
+        inner = super().admin_view(view, cacheable)
+
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            try:
+                if not self.has_permission(request):
+                    raise PermissionDenied
+                return inner(request, *args, **kwargs)
+            except PermissionDenied:
+                person = cast("User", request.user)
+                audit.record(audit.Action.ACCESS_REFUSED, actor=person, request=request, name=request.path)
+                raise
+
+        return update_wrapper(guarded, inner)
+
+    @method_decorator(login_not_required)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """There is one door: the portal's sign-in page, with its slowing down and its audit line."""
-        access.demand(request, access.MANAGE) if request.user.is_authenticated else None
-        return redirect(f"/sign-in/?next={request.path}")
+        if request.user.is_authenticated:
+            return redirect("admin:index")
+        return redirect_to_login(request.GET.get(REDIRECT_FIELD_NAME) or reverse("admin:index"))
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Everybody changes the own password on the portal's page."""
+        return redirect("password")

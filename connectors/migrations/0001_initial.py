@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('sha256', models.BinaryField(max_length=32, primary_key=True, serialize=False)),
                 ('size', models.PositiveIntegerField(help_text='Bytes before compression')),
-                ('codec', models.CharField(default='zlib', max_length=10)),
+                ('codec', models.CharField(default='zstd', max_length=10)),
                 ('body', models.BinaryField()),
             ],
             options={

@@ -5,30 +5,32 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Artifact',
+            name="Artifact",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('title', models.CharField(max_length=200)),
-                ('report', models.CharField(max_length=60)),
-                ('collected_at', models.DateTimeField(help_text='When the snapshot was published')),
-                ('kept_at', models.DateTimeField(db_index=True)),
-                ('sha256', models.CharField(help_text="Of the frozen document's canonical bytes", max_length=64)),
-                ('size', models.PositiveBigIntegerField(help_text='Bytes before compression')),
-                ('rows', models.PositiveIntegerField()),
-                ('body', models.BinaryField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("uid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("title", models.CharField(max_length=200)),
+                ("report", models.CharField(max_length=60)),
+                ("collected_at", models.DateTimeField(help_text="When the snapshot was published")),
+                ("kept_at", models.DateTimeField(db_index=True)),
+                ("sha256", models.CharField(help_text="Of the frozen document's canonical bytes", max_length=64)),
+                ("size", models.PositiveBigIntegerField(help_text="Bytes before compression")),
+                ("rows", models.PositiveIntegerField()),
+                ("body", models.BinaryField()),
             ],
             options={
-                'ordering': ['-id'],
-                'permissions': [('view_evidence', 'Can read workspaces, reports and artifacts'), ('capture_artifact', 'Can keep a report as evidence'), ('export_evidence', 'Can take reports and artifacts away')],
+                "ordering": ["-id"],
+                "permissions": [
+                    ("view_evidence", "Can read workspaces, reports and artifacts"),
+                    ("capture_artifact", "Can keep a report as evidence"),
+                    ("export_evidence", "Can take reports and artifacts away"),
+                ],
             },
         ),
     ]

@@ -1,5 +1,218 @@
-"""Template tags that every page may use."""
+"""Template tags that every page may use. What came from outside is escaped and stands in <bdi>.
+
+Cells of reports are recognised by their shape, not by their class: the floor knows no connector.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from django import template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 register = template.Library()
+
+DASH = "–"
+SHORT = 32  # characters that a table's cell shows on one line
+LONG = 240  # beyond this, a cell is cut to a few lines
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+# Messages by Django's level tag, as states of the look.
+_LEVELS = {"success": "pass", "warning": "stale", "error": "failed"}
+
+
+class Marked(Protocol):
+    """A state: which outline, which word, and why."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def word(self) -> str: ...
+    @property
+    def why(self) -> str: ...
+
+
+# --- icons and states ---------------------------------------------------------------------------
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """An icon of icons.svg. It says nothing by itself: a word must stand beside it."""
+    return format_html('<svg class="i" aria-hidden="true"><use href="{}#{}"/></svg>', static("icons.svg"), name)
+
+
+@register.simple_tag
+def state(mark: Marked | str, word: str = "", badge: bool = False) -> SafeString:
+    """A state's icon and word: `{% state cell %}` or `{% state "pass" "Complete" %}`; `badge` is for titles."""
+    name = mark if isinstance(mark, str) else mark.name
+    said = word if isinstance(mark, str) else mark.word
+    outline = icon(f"s-{name}")
+    return format_html('<span class="st st-{}{}">{}{}</span>', name, " badge" if badge else "", outline, said)
+
+
+@register.filter
+def level(message: Any) -> str:
+    """The look's state for one of Django's messages."""
+    return _LEVELS.get(message.level_tag, "info")
+
+
+@register.simple_tag
+def ticks(marks: Iterable[Marked], noun: str = "stream") -> SafeString:
+    """One tick per stream: tall when complete, with a keyhole when denied, a stub when off or not asked."""
+    held = list(marks)
+    said = Counter(mark.word.lower() for mark in held)
+    total = f"{len(held)} {noun}" if len(held) == 1 else f"{len(held)} {noun}s"
+    label = f"{total}: " + ", ".join(f"{count} {word}" for word, count in said.items())
+    width = max(7 * len(held) - 2, 1)
+    return format_html(
+        '<svg class="ticks" viewBox="0 0 {} 16" width="{}" height="16" role="img" aria-label="{}">{}</svg>',
+        width,
+        width,
+        label if held else f"no {noun}s",
+        format_html_join("", "{}", ((_tick(mark.name, 7 * at),) for at, mark in enumerate(held))),
+    )
+
+
+def _tick(name: str, x: int) -> SafeString:
+    if name == "pass":
+        return format_html('<rect class="st-pass" x="{}" y="1" width="4" height="14" rx=".5"/>', x)
+    if name == "denied":
+        path = f"M{x} 1h5v14h-5zM{x + 1.5} 5.5v5h2v-5z"
+        return format_html('<path class="st-denied" d="{}" fill-rule="evenodd"/>', path)
+    if name in {"off", "none", "na"}:
+        return format_html('<rect class="st-{}" x="{}" y="11" width="4" height="4"/>', name, x + 0.5)
+    return format_html('<rect class="st-{}" x="{}" y="5" width="4" height="10" rx=".5"/>', name, x)
+
+
+# --- values -------------------------------------------------------------------------------------
+
+
+def said_time(at: datetime, seconds: bool = False) -> str:
+    """`23 Nov 2026, 06:00 UTC`, in the portal's zone and with its name."""
+    here = timezone.localtime(at)
+    clock = f"{here:%H:%M:%S}" if seconds else f"{here:%H:%M}"
+    return f"{here.day} {_MONTHS[here.month - 1]} {here.year}, {clock} {here:%Z}"
+
+
+@register.filter
+def moment(at: datetime | None, seconds: bool = False) -> SafeString:
+    """A time with its zone; a dash for none."""
+    if at is None:
+        return SafeString(DASH)
+    return format_html('<time datetime="{}">{}</time>', at.isoformat(), said_time(at, seconds))
+
+
+@register.filter
+def duration(length: timedelta | float | None) -> str:
+    """`0.4 s`, `38 s`, `2 min 5 s`, `3 h 10 min`, `12 d`; a dash for none."""
+    if length is None:
+        return DASH
+    seconds = length.total_seconds() if isinstance(length, timedelta) else float(length)
+    if seconds < 10:
+        return f"{max(seconds, 0):.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+    if whole < 48 * 3600:
+        minutes = whole % 3600 // 60
+        return f"{whole // 3600} h {minutes} min" if minutes else f"{whole // 3600} h"
+    return f"{whole // 86400} d"
+
+
+@register.filter
+def since(at: datetime | None, now: datetime) -> str:
+    """How long ago, in words: `2 h ago`, `just now`."""
+    if at is None:
+        return "never"
+    seconds = (now - at).total_seconds()
+    return "just now" if seconds < 10 else f"{duration(_rounded(seconds))} ago"
+
+
+def _rounded(seconds: float) -> float:
+    """To the largest unit that matters: nobody needs the seconds of an hour."""
+    return seconds - seconds % (3600 if seconds >= 7200 else 60 if seconds >= 120 else 1)
+
+
+@register.filter
+def digest(value: str) -> SafeString:
+    """A digest short enough for a line: `9f3c41d8…e21a07b4`."""
+    return format_html("<code>{}</code>", f"{value[:8]}…{value[-8:]}" if len(value) > 17 else value)
+
+
+@register.filter
+def number(value: float | None) -> str:
+    """With a comma for each thousand; a dash for none."""
+    return DASH if value is None else f"{value:,}"
+
+
+@register.filter
+def size(value: int) -> str:
+    """Bytes in words: `512 bytes`, `14.2 kB`, `1.3 MB`."""
+    if value < 1000:
+        return f"{value} bytes"
+    return f"{value / 1000:,.1f} kB" if value < 1_000_000 else f"{value / 1_000_000:,.1f} MB"
+
+
+@register.filter
+def foreign(text: str) -> SafeString:
+    """A name from outside, isolated from the direction of what surrounds it."""
+    return format_html("<bdi>{}</bdi>", text)
+
+
+@register.simple_tag
+def cell(value: Any, kind: str = "text") -> SafeString:
+    """One cell of a report, by what it is and by its column's kind. The whole value is always in the page."""
+    match value:
+        case None | "" | ():
+            return SafeString(DASH)
+        case bool():
+            return SafeString("yes" if value else "no")
+        case int() | float():
+            return SafeString(number(value))
+        case str():
+            return _text(value, kind)
+        case tuple() | list():
+            return _list(value)
+        case _:
+            return _marked(value)
+
+
+def _text(value: str, kind: str) -> SafeString:
+    if kind == "time":
+        at = _instant(value)
+        return format_html('<span class="nw">{}</span>', moment(at)) if at else foreign(value)
+    if kind == "id":
+        return format_html("<code><bdi>{}</bdi></code>", value)
+    if len(value) > LONG:
+        return format_html('<span class="clip" tabindex="0"><bdi>{}</bdi></span>', value)
+    return foreign(value)
+
+
+def _instant(value: str) -> datetime | None:
+    """A time that the service wrote, if it is one; naive times are not guessed at."""
+    try:
+        at = parse_datetime(value)
+    except ValueError:
+        return None
+    return at if at is not None and timezone.is_aware(at) else None
+
+
+def _list(values: Sequence[str]) -> SafeString:
+    if len(values) == 1:
+        return _text(str(values[0]), "text")
+    first = format_html_join("", "<li><bdi>{}</bdi></li>", ((value,) for value in values))
+    if len(values) <= 4:
+        return format_html('<ul class="list">{}</ul>', first)
+    return format_html('<ul class="list clip" tabindex="0" aria-label="{} entries">{}</ul>', len(values), first)
+
+
+def _marked(mark: Marked) -> SafeString:
+    if not mark.why:
+        return state(mark)
+    return format_html('{}<span class="sub">{}</span>', state(mark), foreign(mark.why))

@@ -41,7 +41,7 @@ class Refusal(Exception):
 class Settings:
     """What a simulator serves. All can be changed while it runs; times are in milliseconds.
 
-    spice             hostile names among the plain ones
+    hostile           nasty names among the plain ones
     user_permissions  whether the list of users carries their permissions
     rate_limits       whether the limits per minute are kept (the headers are sent in any case)
     cap               the most items on a page, whatever is asked for; None for the service's own limit
@@ -50,7 +50,7 @@ class Settings:
     size: str = "small"
     day: int = 0
     latency_ms: float = 0
-    spice: bool = False
+    hostile: bool = False
     user_permissions: bool = False
     rate_limits: bool = False
     cap: int | None = None
@@ -101,7 +101,7 @@ class Api:
         self._lists_of: tuple[object, ...] = ()
 
     def world(self, place: Place = "home") -> World:
-        return world(self.settings.size, self.settings.day, place, self.settings.spice)
+        return world(self.settings.size, self.settings.day, place, self.settings.hostile)
 
     def answer(self, token: Token, path: str, query: str, fault: Fault | None = None) -> Answer:
         """The answer to a GET with that token. Raises Refusal."""
@@ -145,7 +145,7 @@ class Api:
 
     def _items(self, endpoint: Endpoint, ask: Ask, path: str) -> list[bytes]:
         chosen = tuple(sorted(item for item in ask.query.items() if not item[0].startswith("pagination")))
-        state = (self.settings.size, self.settings.day, self.settings.spice)
+        state = (self.settings.size, self.settings.day, self.settings.hostile)
         if state != self._lists_of:
             self._lists, self._lists_of = {}, state
         key = (path, ask.view.role, ask.world.seed, ask.user_permissions, chosen)

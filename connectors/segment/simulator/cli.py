@@ -53,17 +53,14 @@ def run(
     out: Callable[[str], object] = print,
     region: Region = "us",
     eu_port: int | None = None,
-    hostile: bool = False,
-    user_permissions: bool = False,
-    rate_limits: bool = False,
-    cap: int | None = None,
     warm: bool = False,
     as_json: bool = False,
+    **more: Any,
 ) -> None:
-    """Serves until SIGTERM or SIGINT. Raises Unusable."""
-    if day < 0 or latency_ms < 0 or (cap is not None and cap < 1):
+    """Serves until SIGTERM or SIGINT. `more` are further `Settings`. Raises Unusable."""
+    settings = Settings(size, day, latency_ms, **more)
+    if day < 0 or latency_ms < 0 or (settings.cap is not None and settings.cap < 1):
         raise Unusable("The day and the latency cannot be below 0, nor the cap below 1.")
-    settings = Settings(size, day, latency_ms, hostile, user_permissions, rate_limits, cap)
     try:
         with Simulator(settings, faults_file=faults_file) as simulator:
             simulator.listen(port, region)

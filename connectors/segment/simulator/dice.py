@@ -43,8 +43,14 @@ class Dice:
         return [options[(start + step) % len(options)] for step in range(min(count, len(options)))]
 
     def text(self, length: int) -> str:
-        """Letters and digits, as ids and keys have them."""
-        return "".join(LETTERS[self.below(62)] for _ in range(length))
+        """Letters and digits, as ids and keys have them; 75 at most."""
+        number = self.below(62**length)
+        found = []
+        for _ in range(length):
+            number, at = divmod(number, 62)
+            found.append(LETTERS[at])
+        return "".join(found)
 
     def hex(self, length: int) -> str:
-        return "".join("0123456789abcdef"[self.below(16)] for _ in range(length))
+        """Hexadecimal digits, 120 at most."""
+        return f"{self.below(16**length):0{length}x}"

@@ -81,4 +81,4 @@ def moment(day: int, *key: object) -> datetime:
 
 def stamp(day: int, *key: object) -> str:
     """`moment` as the API writes times."""
-    return moment(day, *key).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    return f"{moment(day, *key).isoformat()[:19]}.000Z"

@@ -8,9 +8,9 @@ Kinds of fault:
 
     no answer of its own       status (with `retry_after`, and milliseconds in `value` for 429), revoked, redirect
                                (`value` is the Location), hang, drip (`value` seconds per byte), reset, short_body
-    other bytes                cut_json, html, empty_body, not_json
-    other data                 data_missing, data_null, data_wrong, items_missing, items_null, items_wrong,
-                               unknown_field, new_enum, other_workspace, set (`value` is an object of fields)
+    another body               cut_json, html, empty_body, not_json, data_missing, data_null, data_wrong
+    other data                 items_missing, items_null, items_wrong, unknown_field, new_enum, other_workspace,
+                               set (`value` is an object of fields for the first item)
     one field (`value` names   null, wrong_type, nan, huge_int, huge_float, lone_surrogate, deep, long_string,
     it, else "name")           duplicate_key
     other lists                duplicate_item, shift, empty, half
@@ -100,6 +100,9 @@ BYTES: dict[str, Callable[[bytes], bytes]] = {
     "html": lambda body: b"<!doctype html><title>Sign in</title><p>Please sign in to the network first.</p>",
     "empty_body": lambda body: b"",
     "not_json": lambda body: b"upstream says: try again",
+    "data_missing": lambda body: b"{}",
+    "data_null": lambda body: b'{"data":null}',
+    "data_wrong": lambda body: b'{"data":[1,2]}',
 }
 
 # --- one field of the first item, as raw JSON -------------------------------------------------------
@@ -117,35 +120,71 @@ RAW: dict[str, Callable[[], str]] = {
 
 PLACE = "@@place of the field@@"
 
-# --- data ---------------------------------------------------------------------------------------------
+# --- data: changed in place; what has nothing of the kind stays as it is ----------------------------
 
-DATA = (
-    "data_missing",
-    "data_null",
-    "data_wrong",
-    "items_missing",
-    "items_null",
-    "items_wrong",
-    "unknown_field",
-    "new_enum",
-    "other_workspace",
-    "set",
-    "cursor_loop",
-    "cursor_cycle",
-    "lying_total",
-)
+
+def _items_name(data: Json) -> str:
+    return next(name for name in data if name != "pagination")
+
+
+def _set(data: Json, value: Json, path: str) -> None:
+    first = _first(data)
+    if isinstance(first, dict):
+        first |= value or {}
+
+
+def _unknown_field(data: Json, value: Json, path: str) -> None:
+    data["alsoNew"] = True
+    _set(data, {"surprise": {"nested": [1, "two", None]}}, path)
+
+
+def _other_workspace(data: Json, value: Json, path: str) -> None:
+    if "workspace" in data:
+        data["workspace"] |= {"id": value or "anotherWorkspace000000", "slug": "another", "name": "Another"}
+
+
+def _lying_total(data: Json, value: Json, path: str) -> None:
+    pagination = data.get("pagination", {})
+    pagination["totalEntries"] = value if value is not None else pagination.get("totalEntries", 0) + 7
+
+
+def _cursor_loop(data: Json, value: Json, path: str) -> None:
+    if "pagination" in data:
+        data["pagination"]["next"] = data["pagination"]["current"]
+
+
+def _cursor_cycle(data: Json, value: Json, path: str) -> None:
+    if "pagination" in data:
+        offset, spelling = cursors.decode(path, data["pagination"]["current"]) or (0, 0)
+        data["pagination"]["next"] = cursors.encode(path, offset, 1 - spelling)
+
+
+DATA: dict[str, Callable[[Json, Json, str], object]] = {
+    "items_missing": lambda data, value, path: data.pop(_items_name(data)),
+    "items_null": lambda data, value, path: data.update({_items_name(data): None}),
+    "items_wrong": lambda data, value, path: data.update({_items_name(data): "none today"}),
+    "unknown_field": _unknown_field,
+    "new_enum": lambda data, value, path: _swap_enum(_first(data)),
+    "other_workspace": _other_workspace,
+    "set": _set,
+    "cursor_loop": _cursor_loop,
+    "cursor_cycle": _cursor_cycle,
+    "lying_total": _lying_total,
+}
 WIRE = ("status", "revoked", "redirect", "hang", "drip", "reset", "short_body")
 KINDS = frozenset((*LISTS, *BYTES, *RAW, "duplicate_key", *DATA, *WIRE))
 
 
 def spoil(fault: Fault, body: bytes, path: str) -> bytes:
-    """The body with the fault in it. Kinds that are no matter of the body leave it alone."""
+    """The body with the fault in it. A kind that has nothing to spoil in this body leaves it alone."""
     if fault.kind in BYTES:
         return BYTES[fault.kind](body)
     if fault.kind in RAW or fault.kind == "duplicate_key":
         return _field(fault, json.loads(body))
     if fault.kind in DATA:
-        return json.dumps(_data(fault, json.loads(body), path), separators=(",", ":")).encode()
+        whole = json.loads(body)
+        DATA[fault.kind](whole["data"], fault.value, path)
+        return json.dumps(whole, separators=(",", ":")).encode()
     return body
 
 
@@ -158,42 +197,6 @@ def _field(fault: Fault, body: Json) -> bytes:
     else:
         _items(body["data"])[0] = PLACE
     return json.dumps(body, separators=(",", ":")).replace(f'"{PLACE}"', raw).encode()
-
-
-def _data(fault: Fault, body: Json, path: str) -> Json:
-    data = body["data"]
-    if fault.kind.startswith("data_"):
-        return {"data_missing": {}, "data_null": {"data": None}, "data_wrong": {"data": [1, 2]}}[fault.kind]
-    if fault.kind.startswith("items_"):
-        return {"data": _without_items(fault.kind, data)}
-    if fault.kind == "other_workspace":
-        data["workspace"] |= {"id": fault.value or "anotherWorkspace000000", "slug": "another", "name": "Another"}
-    elif fault.kind == "set":
-        _first(data).update(fault.value)
-    elif fault.kind == "unknown_field":
-        _first(data)["surprise"] = {"nested": [1, "two", None]}
-        data["alsoNew"] = True
-    elif fault.kind == "new_enum":
-        _swap_enum(_first(data))
-    else:
-        _pages(fault, data["pagination"], path)
-    return body
-
-
-def _pages(fault: Fault, pagination: Json, path: str) -> None:
-    if fault.kind == "lying_total":
-        pagination["totalEntries"] = fault.value if fault.value is not None else pagination.get("totalEntries", 0) + 7
-    elif fault.kind == "cursor_loop":
-        pagination["next"] = pagination["current"]
-    else:
-        offset, spelling = cursors.decode(path, pagination["current"]) or (0, 0)
-        pagination["next"] = cursors.encode(path, offset, 1 - spelling)
-
-
-def _without_items(kind: str, data: Json) -> Json:
-    name = next(name for name in data if name != "pagination")
-    rest = {other: value for other, value in data.items() if other != name}
-    return rest if kind == "items_missing" else {**rest, name: None if kind == "items_null" else "none today"}
 
 
 def _items(data: Json) -> list[Json]:

@@ -1,6 +1,7 @@
 """The simulator as a running thing: ports on loopback, one loop, faults and a log of what was asked."""
 
 import asyncio
+import os
 import socket
 import threading
 from collections.abc import Iterable
@@ -46,9 +47,8 @@ class Simulator:
         self.api = Api(settings)
         self.stopped = False
         self._file = faults_file
-        self._file_time = 0
+        self._file_time = -1
         self._ports: dict[Region, socket.socket] = {}
-        self._talks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._thread: threading.Thread | None = None
@@ -61,10 +61,11 @@ class Simulator:
         try:
             taken = socket.create_server((LOOPBACK, port), backlog=128)
         except (OSError, OverflowError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "there is no such port"
+            reason = os.strerror(error.errno or 0) if isinstance(error, OSError) else "there is no such port"
             message = f"Port {port} on {LOOPBACK} cannot be used ({reason}): stop what runs there or choose another."
             raise PortTaken(message) from error
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited; asyncio sees no reason to set it
         self._ports[region] = taken
 
     @property
@@ -122,16 +123,14 @@ class Simulator:
         await self._stop.wait()
         for server in servers:
             server.close()
-        for talk in self._talks:
-            talk.cancel()
-        await asyncio.gather(*self._talks, return_exceptions=True)
+        while talks := asyncio.all_tasks() - {asyncio.current_task()}:
+            for talk in talks:
+                talk.cancel()
+            await asyncio.gather(*talks, return_exceptions=True)
 
     # --- a connection -------------------------------------------------------------------------------
 
     async def _talk(self, region: Region, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
-        self._talks.add(task)
         try:
             while (asked := await wire.read(reader)) and await self._reply(region, asked, reader, writer):
                 pass
@@ -140,7 +139,6 @@ class Simulator:
         except asyncio.CancelledError:
             writer.transport.abort()
         finally:
-            self._talks.discard(task)
             writer.close()
 
     async def _reply(

@@ -67,14 +67,15 @@ async def write(writer: asyncio.StreamWriter, asked: Asked, answer: Answer, faul
     kind = fault.kind if fault else ""
     keep = asked.keep_alive and kind != "short_body"
     length = len(answer.body) + (100 if kind == "short_body" else 0)
-    writer.write(_head(asked, answer, length, keep))
+    head = _head(asked, answer, length, keep)
     if kind == "drip" and fault:
+        writer.write(head)
         for at in range(len(answer.body)):
             writer.write(answer.body[at : at + 1])
             await writer.drain()
             await asyncio.sleep(fault.value or DRIP_SECONDS)
     else:
-        writer.write(answer.body)
+        writer.write(head + answer.body)  # in one piece: two would wait for each other's acknowledgement
     await writer.drain()
     return keep
 

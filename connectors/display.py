@@ -1,0 +1,187 @@
+"""How a connection, a check and a run read to a person: a state, a sentence, and what to do. No HTML, no request."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from . import checking, connections, registry, troubleshooting
+from .models import Connection, ConnectionState, RunState, Schedule, SyncRun
+from .spec import Connector, Coverage, Covered, Hint, State, standing
+
+STATES: Mapping[str, State] = {
+    ConnectionState.DRAFT: State("none", "Draft", "Not finished: nothing is read yet."),
+    ConnectionState.ACTIVE: State("pass", "Active"),
+    ConnectionState.PAUSED: State("off", "Paused", "No sync starts until somebody resumes."),
+    ConnectionState.DISCONNECTED: State("na", "Disconnected", "The token was wiped; what was read stays."),
+}
+RUNS: Mapping[str, State] = {
+    RunState.QUEUED: State("run", "Queued"),
+    RunState.RUNNING: State("run", "Running"),
+    RunState.PUBLISHING: State("run", "Publishing"),
+    RunState.PUBLISHED: State("pass", "Published"),
+    RunState.PARTIAL: State("partial", "Published in part"),
+    RunState.FAILED: State("failed", "Failed"),
+    RunState.ABANDONED: State("failed", "Abandoned"),
+    RunState.CANCELLED: State("off", "Cancelled"),
+}
+_STREAMS: Mapping[str, State] = {
+    "waiting": State("none", "Waiting"),
+    "reading": State("run", "Reading"),
+    checking.READABLE: State("pass", "Readable"),
+    checking.NOT_CHECKED: State("none", "Not checked"),
+}
+
+
+def connection_state(connection: Connection) -> State:
+    """The state with its reason; an active connection whose last sync failed says so."""
+    if connection.state == ConnectionState.ACTIVE and connection.error_code:
+        return State("failed", "Last sync failed", connection.error_code)
+    return STATES[connection.state]
+
+
+def run_state(state: str) -> State:
+    return RUNS[state]
+
+
+def stream_state(name: str, why: str = "") -> State:
+    """A stream's verdict, coverage or progress: whatever is not known says its own name."""
+    if name in _STREAMS:
+        found = _STREAMS[name]
+        return State(found.name, found.word, why)
+    if name in Coverage:
+        return standing(Covered("", "", Coverage(name), reason=why))
+    return State("unknown", name.replace("_", " ").capitalize(), why)
+
+
+# --- trouble --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What went wrong and what to do; `other` is the connection in the way, when there is one."""
+
+    code: str
+    happened: str
+    hint: Hint
+    other: Connection | None = None
+
+
+def trouble(code: str, happened: str, connector: Connector | None, other: Connection | None = None) -> Trouble:
+    hint = troubleshooting.hint(code, connector)
+    return Trouble(code, happened or hint.title, hint, other)
+
+
+# --- a check ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One line of the table: a stream, whether this token may read it, and the answer that says so."""
+
+    title: str
+    about: str
+    state: State
+    path: str
+    status: int
+    items: int | None
+    gate: str
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The last check of a connection as it reads. `code` is "" when the token opened a workspace."""
+
+    code: str
+    workspace: Mapping[str, str]
+    region: str
+    elsewhere: tuple[tuple[str, str], ...]  # the other regions that were asked, and how that ended
+    verdicts: tuple[Verdict, ...]
+    trouble: Trouble | None
+
+    @property
+    def counts(self) -> list[tuple[State, int]]:
+        """How many streams of each verdict, the readable ones first."""
+        counted = Counter(verdict.state.word for verdict in self.verdicts)
+        marks = {verdict.state.word: State(verdict.state.name, verdict.state.word) for verdict in self.verdicts}
+        return sorted(((marks[word], many) for word, many in counted.items()), key=lambda pair: pair[0].name != "pass")
+
+    @property
+    def readable(self) -> int:
+        return sum(verdict.state.name == "pass" for verdict in self.verdicts)
+
+
+def checked(connection: Connection) -> Checked | None:
+    """What the last check found; None when there was none since the token was given."""
+    found = connection.capabilities
+    if not found:
+        return None
+    connector = registry.get(connection.connector)
+    workspace = found.get("workspace") or {}
+    code, happened = found["code"], found["message"]
+    expected = connection.workspace
+    if workspace and expected is not None and workspace["id"] != expected.remote_id:
+        code, happened = "wrong-workspace", f"The token now opens “{workspace['name']}”, not “{expected.name}”."
+    return Checked(
+        code=code,
+        workspace=workspace,
+        region=region_title(connector, found["region"]),
+        elsewhere=tuple(_elsewhere(connector, found["tried"], found["region"])),
+        verdicts=tuple(_verdicts(connector, found["streams"])),
+        trouble=trouble(code, happened, connector) if code else None,
+    )
+
+
+def region_title(connector: Connector, name: str) -> str:
+    region = registry.regions(connector).get(name)
+    return region.title if region else name
+
+
+def _elsewhere(connector: Connector, tried: Mapping[str, str], answered: str) -> Iterable[tuple[str, str]]:
+    for name, code in tried.items():
+        if name != answered:
+            yield region_title(connector, name), troubleshooting.hint(code, connector).title
+
+
+def _verdicts(connector: Connector, streams: Mapping[str, Mapping[str, Any]]) -> Iterable[Verdict]:
+    for stream in connector.streams:
+        if (found := streams.get(stream.name)) is not None:
+            state = stream_state(found["verdict"], found["reason"])
+            gate = stream.gate if state.name != "pass" else ""
+            yield Verdict(stream.title, stream.about, state, found["path"], found["status"], found["items"], gate)
+
+
+# --- the schedule -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """A schedule that can be chosen, and its next three times."""
+
+    value: str
+    title: str
+    times: tuple[datetime, ...]
+
+
+def rhythms(hour: int, now: datetime) -> list[Rhythm]:
+    return [Rhythm(choice.value, str(choice.label), _next_times(choice.value, hour, now)) for choice in Schedule]
+
+
+def _next_times(schedule: str, hour: int, now: datetime, count: int = 3) -> tuple[datetime, ...]:
+    times: list[datetime] = []
+    while len(times) < count and (due := connections.next_time(schedule, hour, now)) is not None:
+        times.append(due)
+        now = due
+    return tuple(times)
+
+
+def schedule_words(connection: Connection) -> str:
+    title = str(Schedule(connection.schedule).label)
+    timed = connection.schedule in (Schedule.DAILY, Schedule.WEEKLY)
+    return f"{title} at {connection.schedule_hour:02}:00 UTC" if timed else title
+
+
+def took(run: SyncRun) -> timedelta | None:
+    """How long the run has worked, None while it has not ended."""
+    return run.finished_at - run.started_at if run.finished_at and run.started_at else None

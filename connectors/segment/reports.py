@@ -1,5 +1,0 @@
-"""Placeholder while the reports are written."""
-
-from ..spec import ReportSpec
-
-ALL: tuple[ReportSpec, ...] = ()

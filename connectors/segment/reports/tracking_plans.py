@@ -1,0 +1,127 @@
+"""Tracking plans and rules: what may be collected, plan by plan and event by event."""
+
+from collections.abc import Iterator, Mapping
+
+from ...spec import Cell, Column, Record, Report, ReportSpec, Row, Table, View
+from . import fields, schema
+from .inventory import Inventory
+
+RULES = "tracking_plan_rules"
+PLAN_COLUMNS = (
+    Column("name", "Name"),
+    Column("id", "Id", "id"),
+    Column("type", "Type", filter=True),
+    Column("description", "Description"),
+    Column("rules", "Rules", "number"),
+    Column("sources", "Connected sources", "list"),
+    Column("created", "Created", "time"),
+    Column("updated", "Updated", "time"),
+)
+RULE_COLUMNS = (
+    Column("plan", "Tracking plan", filter=True),
+    Column("plan_id", "Plan id", "id"),
+    Column("type", "Type", filter=True),
+    Column("event", "Event"),
+    Column("version", "Version", "number"),
+    Column("properties", "Properties", "list"),
+    Column("required", "Required properties", "number"),
+    Column("forms", "Types and formats", "list"),
+    Column("description", "Description"),
+    Column("created", "Created", "time"),
+    Column("updated", "Updated", "time"),
+    Column("deprecated", "Deprecated", "time"),
+)
+NOTES = (
+    "The API does not list violations: a rule says what may be sent, not what was sent.",
+    "Whether a source blocks what its plan does not allow is a setting of the source; this report does not show it.",
+    "Segment rewrites rules when it stores them, so a rule may read differently from how its author wrote it.",
+)
+
+
+def build(view: View, only: Mapping[str, str]) -> Report:
+    inventory = Inventory(view)
+    plan = only.get("plan_id", "")
+    plans = Table(
+        "plans",
+        "Tracking plans",
+        PLAN_COLUMNS,
+        lambda: (_plan(inventory, plan) for plan in inventory.plans),
+        note=inventory.unread("tracking_plans"),
+    )
+    rules = Table(
+        "rules",
+        "Rules",
+        RULE_COLUMNS,
+        lambda: _rules(inventory, plan),
+        note=inventory.unread(RULES),
+        partition="plan_id",
+    )
+    return Report((plans, rules), _facts(inventory), notes=NOTES)
+
+
+def _plan(inventory: Inventory, plan: Record) -> Row:
+    id_ = fields.identity(plan)
+    sources = fields.named(inventory.sources_of_plan.get(id_, ()), inventory.source_names)
+    return (
+        fields.name_of(plan),
+        id_,
+        fields.text(fields.at(plan, "type")),
+        fields.text(fields.at(plan, "description")),
+        inventory.unknown(RULES) or inventory.view.count(RULES, id_),
+        sources or inventory.unknown("tracking_plan_sources") or (),
+        fields.text(fields.at(plan, "createdAt")),
+        fields.text(fields.at(plan, "updatedAt")),
+    )
+
+
+def _rules(inventory: Inventory, plan: str) -> Iterator[Row]:
+    """In the order of plan id, type and event, one by one: sorting by name would mean holding them all."""
+    return (_rule(inventory, rule) for rule in inventory.view.records(RULES, plan))
+
+
+def _rule(inventory: Inventory, rule: Record) -> Row:
+    plan = fields.identity(rule, "trackingPlanId")
+    properties, required, forms = _allowed(rule)
+    return (
+        inventory.plan_names.get(plan, plan),
+        plan,
+        fields.text(fields.at(rule, "type")),
+        fields.text(fields.at(rule, "key")),
+        fields.number(fields.at(rule, "version")),
+        properties,
+        required,
+        forms,
+        schema.description(fields.at(rule, "jsonSchema")),
+        fields.text(fields.at(rule, "createdAt")),
+        fields.text(fields.at(rule, "updatedAt")),
+        fields.text(fields.at(rule, "deprecatedAt")),
+    )
+
+
+def _allowed(rule: Record) -> tuple[Cell, Cell, Cell]:
+    said = fields.at(rule, "jsonSchema")
+    found = None if fields.unreadable(said) else schema.allowed(said)
+    if found is None:
+        missing = fields.NOT_SAID if said is None else fields.UNREADABLE_CELL
+        return missing, missing, missing
+    return found.properties, found.required, found.forms
+
+
+def _facts(inventory: Inventory) -> tuple[tuple[str, Cell], ...]:
+    live = sum(fields.at(plan, "type") == "LIVE" for plan in inventory.plans)
+    followed = sum(bool(inventory.sources_of_plan.get(fields.identity(plan))) for plan in inventory.plans)
+    return (
+        ("Tracking plans", inventory.total("tracking_plans")),
+        ("Of type LIVE", inventory.tally(live, "tracking_plans")),
+        ("With connected sources", inventory.tally(followed, "tracking_plans", "tracking_plan_sources")),
+        ("Rules", inventory.total(RULES)),
+    )
+
+
+SPEC = ReportSpec(
+    name="tracking-plans",
+    title="Tracking plans and rules",
+    question="What may be collected, by plan and event, and which sources follow each plan?",
+    streams=("tracking_plans", RULES, "tracking_plan_sources", "sources"),
+    build=build,
+)

@@ -1,0 +1,27 @@
+"""The portal's pages. Their names are what templates and other rooms link to."""
+
+from django.urls import path
+
+from .views import artifacts, auditlog, help, home, reports, runs, snapshots, workspaces
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("workspaces/", workspaces.index, name="workspaces"),
+    path("workspaces/<int:pk>/", workspaces.overview, name="workspace"),
+    path("workspaces/<int:pk>/sync/", workspaces.sync_now, name="sync-now"),
+    path("workspaces/<int:pk>/snapshots/<int:seq>/", snapshots.snapshot, name="snapshot"),
+    path("reports/", reports.index, name="reports"),
+    path("workspaces/<int:pk>/reports/<slug:name>/", reports.report, name="report"),
+    path("workspaces/<int:pk>/reports/<slug:name>/keep/", reports.capture, name="capture"),
+    path("workspaces/<int:pk>/reports/<slug:name>/export.<slug:fmt>", reports.export, name="export"),
+    path("artifacts/", artifacts.index, name="artifacts"),
+    path("artifacts/<int:pk>/", artifacts.artifact, name="artifact"),
+    path("artifacts/<int:pk>/export.<slug:fmt>", artifacts.export, name="artifact-export"),
+    path("runs/", runs.index, name="runs"),
+    path("runs/<int:pk>/", runs.run, name="run"),
+    path("runs/<int:pk>/cancel/", runs.cancel, name="run-cancel"),
+    path("audit/", auditlog.index, name="audit-log"),
+    path("audit/export.csv", auditlog.export, name="audit-log-export"),
+    path("help/", help.index, name="troubleshooting"),
+    path("help/<slug:code>/", help.code, name="troubleshooting-code"),
+]

@@ -1,0 +1,47 @@
+"""What people set for themselves: their password, and light or dark."""
+
+from django.contrib import messages
+from django.contrib.auth import views as auth_views
+from django.contrib.auth.forms import PasswordChangeForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse_lazy
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
+
+from . import audit
+from .models import User
+from .frame import THEME_COOKIE, THEMES
+
+_A_YEAR = 365 * 24 * 3600
+
+
+@require_POST
+def appearance(request: HttpRequest) -> HttpResponse:
+    """Keeps the chosen theme in a cookie of this browser and goes back to where the person was."""
+    back = request.POST.get("next", "")
+    safe = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
+    response = redirect(back if safe else "home")
+    theme = request.POST.get("theme", "")
+    if theme in THEMES:
+        response.set_cookie(
+            THEME_COOKIE, theme, max_age=_A_YEAR, secure=request.is_secure(), httponly=True, samesite="Lax"
+        )
+    else:
+        response.delete_cookie(THEME_COOKIE)
+    return response
+
+
+class Password(auth_views.PasswordChangeView):
+    """Changing one's own password. Other sessions of the same person end with it."""
+
+    template_name = "account/password.html"
+    success_url = reverse_lazy("password")
+
+    def form_valid(self, form: "PasswordChangeForm[User]") -> HttpResponse:
+        response = super().form_valid(form)
+        audit.record(
+            audit.Action.PERSON_CHANGED, actor=form.user, target=form.user, request=self.request, what="own password"
+        )
+        messages.success(self.request, "Your password is changed. Your other sessions are signed out.")
+        return response

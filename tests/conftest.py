@@ -1,0 +1,95 @@
+"""What all tests share: keys and a data folder of their own, a simulator, and a connected workspace."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.contrib.auth.models import Group
+from django.db import connection as database
+from django.test import TransactionTestCase
+from django.utils import timezone
+
+
+def pytest_configure() -> None:
+    django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    django_settings.STORAGES = {
+        **django_settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    TransactionTestCase._fixture_teardown = _flush_without_triggers(TransactionTestCase._fixture_teardown)  # type: ignore[method-assign]
+
+
+def _flush_without_triggers(flush: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Write-once tables refuse the DELETE with which a transactional test cleans up; their triggers stand aside."""
+
+    def without(case: Any) -> None:
+        from portal.canon import WriteOnce, write_once_triggers
+
+        tables = [model._meta.db_table for model in WriteOnce.__subclasses__()]
+        with database.cursor() as cursor:
+            for table in tables:
+                for _, drop in reversed(list(write_once_triggers(table, database.vendor))):
+                    cursor.execute(drop)
+        flush(case)
+        with database.cursor() as cursor:
+            for table in tables:
+                for create, _ in write_once_triggers(table, database.vendor):
+                    cursor.execute(create)
+
+    return without
+
+
+@pytest.fixture
+def simulator() -> Iterator[Any]:
+    """A Segment of our own on loopback; `simulator.url`, `.tokens`, `.faults`, `.settings`, `.requests`."""
+    from connectors.segment.simulator import serve
+
+    with serve(size="small") as running:
+        yield running
+
+
+@pytest.fixture
+def region(simulator: Any, settings: Any) -> str:
+    """The simulator as a region that the operator's environment added."""
+    settings.REGIONS = {"segment": {"demo": simulator.url}}
+    return "demo"
+
+
+@pytest.fixture
+def people(db: None, django_user_model: Any) -> dict[str, Any]:
+    """One person for each role, and one without any."""
+    found = {"Nobody": django_user_model.objects.create_user("nobody", password="nobody-password-1")}
+    for role in Group.objects.all():
+        name = role.name.lower().replace(" ", "-")
+        person = django_user_model.objects.create_user(name, f"{name}@example.com", f"{name}-password-1")
+        person.groups.add(role)
+        found[role.name] = person
+    return found
+
+
+@pytest.fixture
+def connected(db: None, region: str, simulator: Any) -> Any:
+    """An active connection to the simulator's workspace, never synced."""
+    from connectors import connections, registry
+
+    now = timezone.now()
+    connection = connections.draft(registry.get("segment"), by=None, now=now)
+    connections.set_credential(
+        connection, name="Demo", region=region, token=simulator.tokens["owner"], role="owner", now=now
+    )
+    assert not connections.check(connection, by=None, now=now).code
+    return connections.activate(connection, schedule="manual", hour=6, by=None, now=now)
+
+
+@pytest.fixture
+def sync_now(connected: Any) -> Callable[..., Any]:
+    """Syncs the connected workspace in this process, without waiting; returns the run as it ended."""
+    from connectors import runs
+    from connectors import sync as driver
+
+    def once(streams: tuple[str, ...] = ()) -> Any:
+        run = runs.request(connected, trigger="test", now=timezone.now(), streams=streams, enqueue=False)
+        return driver.perform(run.pk, pause=lambda seconds: None)
+
+    return once

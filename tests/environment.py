@@ -1,0 +1,25 @@
+"""Keys and a data folder for the tests; loaded before Django's settings (`-p tests.environment`)."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+DATA = Path(tempfile.mkdtemp(prefix="portal-tests-"))
+atexit.register(shutil.rmtree, DATA, ignore_errors=True)
+FOREIGN = ("SIGNING_KEY_FILE", "TRUSTED_KEYS_FILE", "SEGMENT_REGIONS", "DEBUG", "ALLOWED_HOSTS", "PROXY_HOPS", "PORT")
+
+os.environ.update(
+    PORTAL_DATA=str(DATA),
+    HTTPS="false",
+    SECRET_KEY="test-secret-key-0123456789-0123456789",
+    FERNET_KEYS="test-fernet-key-0123456789-0123456789",
+    FINGERPRINT_KEY="test-fingerprint-key-0123456789-0123",
+)
+for name in FOREIGN:
+    os.environ.pop(name, None)
+
+from portal import keys  # noqa: E402  # the environment above must stand first
+
+keys.make_signing_key(DATA / "signing.key")
