@@ -1,4 +1,4 @@
-"""The admin's pages for connections, sync runs and what they left. Each asks, calls one verb, and says what happened."""
+"""The admin's pages for connections, sync runs and what these left. They ask, call one verb, and say what happened."""
 
 import json
 from collections.abc import Callable
@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -18,9 +19,9 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods, require_POST
 
 from portal.access import MANAGE, SYNC, demand, needs
-from portal.adminpages import ReadOnlyPages, page
+from portal.adminpages import OwnPages, ReadOnlyPages, page
 from portal.models import User
-from portal.templatetags.portal import DASH, foreign, moment, state
+from portal.templatetags.portal import DASH, duration, foreign, moment, state
 
 from . import connections, display, locker, registry, runs, wizard
 from .connections import NotPossible
@@ -42,9 +43,10 @@ def _sync(request: HttpRequest, connection: Connection, by: User, now: datetime)
 
 
 def _check(request: HttpRequest, connection: Connection, by: User, now: datetime) -> str:
-    found = connections.check(connection, by=by, now=now, request=request)
-    if found.code:
-        raise NotPossible(found.code, found.message)
+    connections.check(connection, by=by, now=now, request=request)
+    found = display.checked(connection)
+    if found is not None and found.trouble:
+        raise NotPossible(found.code, found.trouble.happened)
     return "The token was checked. What it may read stands below."
 
 
@@ -92,21 +94,18 @@ def _act(verb: str, request: HttpRequest, pk: int) -> HttpResponse:
             raise NotPossible("wrong-state", f"“{connection.name}” is {connection.get_state_display().lower()} by now.")
         said = VERBS[verb](request, connection, demand(request, MANAGE), timezone.now())
     except runs.Refused as error:
-        return _refused(request, connection, f"{error} (already-running)" if error.run else str(error))
+        messages.warning(request, str(error))
+        return redirect("run", error.run.pk) if error.run else redirect(wizard.CHANGE, pk)
     except (NotPossible, ConnectorError) as error:
-        return _refused(request, connection, f"{error.message} ({error.code})")
+        messages.error(request, f"{error.message} ({error.code})")
+        return redirect(wizard.CHANGE, pk)
     if isinstance(said, HttpResponse):
         return said
     messages.success(request, said)
     return redirect(wizard.CHANGE, pk)
 
 
-def _refused(request: HttpRequest, connection: Connection, why: str) -> HttpResponse:
-    messages.error(request, why)
-    return redirect(wizard.CHANGE, connection.pk)
-
-
-def _button(verb: str) -> Callable[..., HttpResponse]:
+def _button(verb: str) -> Callable[..., HttpResponseBase]:
     return needs(MANAGE)(require_POST(partial(_act, verb)))
 
 
@@ -136,10 +135,20 @@ class ServiceFilter(admin.SimpleListFilter):
 
 
 @admin.register(Connection)
-class ConnectionPages(ReadOnlyPages):
-    """The list never loads a token: the model's default manager leaves it out."""
+class ConnectionPages(OwnPages):
+    """The list never loads a token: the model's default manager leaves it out. A draft's page is its next step."""
 
-    list_display = ("name", "service", "workspace_name", "region", "standing", "last_sync", "next_sync_at", "error_code")
+    row_template = "admin/connectors/connection.html"
+    list_display = (
+        "name",
+        "service",
+        "workspace_name",
+        "region",
+        "standing",
+        "last_sync",
+        "next_sync_at",
+        "error_code",
+    )
     list_filter = ("state", ServiceFilter)
     list_select_related = ("workspace",)
     search_fields = ("name", "workspace__name", "workspace__slug")
@@ -158,32 +167,24 @@ class ConnectionPages(ReadOnlyPages):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
         newest = SyncRun.objects.filter(connection=OuterRef("pk")).order_by("-pk")
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(
-                last_run=Subquery(newest.values("pk")[:1]),
-                last_state=Subquery(newest.values("state")[:1]),
-                last_time=Subquery(newest.values("queued_at")[:1]),
-            )
-        )
+        return Connection.objects.annotate(
+            last_run=Subquery(newest.values("pk")[:1]),
+            last_state=Subquery(newest.values("state")[:1]),
+            last_time=Subquery(newest.values("queued_at")[:1]),
+        ).order_by("name")
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        return wizard.connect(request)  # type: ignore[return-value]  # needs() knows it as a response base
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return redirect(wizard.url("connect"))
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        """The connection's page: facts, its last check, its runs, and buttons. It has no form to change the row."""
-        demand(request, MANAGE)
-        if request.method not in ("GET", "HEAD"):
-            return HttpResponseNotAllowed(["GET", "HEAD"])
-        connection = self.get_object(request, object_id)
-        if connection is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]  # Django's own way
-        if connection.state == ConnectionState.DRAFT:
-            return redirect(wizard.url(wizard.next_step(connection)), connection.pk)
-        return page(request, "admin/connectors/connection.html", **_facts(connection))
+    def show(self, request: HttpRequest, row: Connection) -> HttpResponse:
+        if row.state == ConnectionState.DRAFT:
+            return redirect(wizard.url(wizard.next_step(row)), row.pk)
+        return super().show(request, row)
+
+    def facts(self, row: Connection, request: HttpRequest) -> dict[str, Any]:
+        return _facts(row)
 
     @admin.display(ordering="connector")
     def service(self, connection: Connection) -> str:
@@ -203,7 +204,9 @@ class ConnectionPages(ReadOnlyPages):
             return "Never"
         where = reverse("run", args=[connection.last_run])
         outcome = state(display.run_state(connection.last_state))
-        return format_html('{}<span class="sub"><a href="{}">{}</a></span>', outcome, where, moment(connection.last_time))
+        return format_html(
+            '{}<span class="sub"><a href="{}">{}</a></span>', outcome, where, moment(connection.last_time)
+        )
 
     @admin.display(description="Next sync", ordering="next_sync")
     def next_sync_at(self, connection: Connection) -> SafeString | str:
@@ -217,10 +220,11 @@ def _facts(connection: Connection) -> dict[str, Any]:
         "title": connection.name,
         "connection": connection,
         "connector": connector,
-        "opts": Connection._meta,
         "mark": display.connection_state(connection),
         "region": display.region_title(connector, connection.region),
-        "role": next((r.title for r in connector.guide.roles if r.name == connection.token_role), connection.token_role),
+        "role": next(
+            (r.title for r in connector.guide.roles if r.name == connection.token_role), connection.token_role
+        ),
         "live": connection.state in LIVE,
         "checked": display.checked(connection),
         "trouble": display.trouble(connection.error_code, happened, connector) if connection.error_code else None,
@@ -249,7 +253,8 @@ def _cancel(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @admin.register(SyncRun)
-class SyncRunPages(ReadOnlyPages):
+class SyncRunPages(OwnPages):
+    row_template = "admin/connectors/run.html"
     list_display = ("__str__", "connection_name", "standing", "trigger", "queued", "lasted", "requests_done", "records")
     list_filter = ("state", "trigger")
     list_select_related = ("connection",)
@@ -259,16 +264,8 @@ class SyncRunPages(ReadOnlyPages):
     def get_urls(self) -> list[URLPattern]:
         return [path("<int:pk>/cancel/", _cancel, name="connectors_syncrun_cancel"), *super().get_urls()]
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        demand(request, MANAGE)
-        if request.method not in ("GET", "HEAD"):
-            return HttpResponseNotAllowed(["GET", "HEAD"])
-        run = self.get_object(request, object_id)
-        if run is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]  # Django's own way
-        return page(request, "admin/connectors/run.html", **_run_facts(run, request.GET.get("page", "1")))
+    def facts(self, row: SyncRun, request: HttpRequest) -> dict[str, Any]:
+        return _run_facts(row, request.GET.get("page", "1"))
 
     @admin.display(description="Connection", ordering="connection__name")
     def connection_name(self, run: SyncRun) -> str:
@@ -284,7 +281,7 @@ class SyncRunPages(ReadOnlyPages):
 
     @admin.display(description="Took")
     def lasted(self, run: SyncRun) -> str:
-        return display.duration_words(run)
+        return duration(display.took(run))
 
 
 def _run_facts(run: SyncRun, page_number: str) -> dict[str, Any]:
@@ -292,7 +289,6 @@ def _run_facts(run: SyncRun, page_number: str) -> dict[str, Any]:
     return {
         "title": str(run),
         "run": run,
-        "opts": SyncRun._meta,
         "mark": display.run_state(run.state),
         "took": display.took(run),
         "snapshot": Snapshot.objects.filter(run=run).only("seq", "workspace").first(),

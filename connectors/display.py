@@ -8,7 +8,7 @@ from typing import Any
 
 from . import checking, connections, registry, troubleshooting
 from .models import Connection, ConnectionState, RunState, Schedule, SyncRun
-from .spec import Connector, Coverage, Covered, Hint, State, standing
+from .spec import Actor, Connector, Coverage, Covered, Hint, State, standing
 
 STATES: Mapping[str, State] = {
     ConnectionState.DRAFT: State("none", "Draft", "Not finished: nothing is read yet."),
@@ -50,27 +50,37 @@ def stream_state(name: str, why: str = "") -> State:
     if name in _STREAMS:
         found = _STREAMS[name]
         return State(found.name, found.word, why)
-    if name in Coverage:
+    if name in set(Coverage):
         return standing(Covered("", "", Coverage(name), reason=why))
     return State("unknown", name.replace("_", " ").capitalize(), why)
 
 
 # --- trouble --------------------------------------------------------------------------------------
 
+# Who must do something, as ConnectorError and Hint say it.
+WHO: Mapping[Actor, str] = {
+    "admin": "An administrator of this portal, with an owner of the workspace",
+    "time": "Nobody: it passes with time",
+    "developer": "Whoever maintains this portal",
+}
+
 
 @dataclass(frozen=True)
 class Trouble:
-    """What went wrong and what to do; `other` is the connection in the way, when there is one."""
+    """What went wrong, and what to do about it."""
 
     code: str
     happened: str
     hint: Hint
-    other: Connection | None = None
+
+    @property
+    def who(self) -> str:
+        return WHO[self.hint.acts]
 
 
-def trouble(code: str, happened: str, connector: Connector | None, other: Connection | None = None) -> Trouble:
+def trouble(code: str, happened: str, connector: Connector | None) -> Trouble:
     hint = troubleshooting.hint(code, connector)
-    return Trouble(code, happened or hint.title, hint, other)
+    return Trouble(code, happened or hint.title, hint)
 
 
 # --- a check ----------------------------------------------------------------------------------------

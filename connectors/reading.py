@@ -228,7 +228,7 @@ class Reading:
             return
         notes = records.Notes()
         progress.asked, progress.dirty, progress.state = True, True, "reading"
-        self._keep(progress, list(self._seal(listing, [ask.embedded], notes)))
+        self._keep(progress, self._seal(listing, [ask.embedded], notes))
         progress.unknown |= notes.unknown | notes.wrong
 
     def _settle(self) -> None:
@@ -285,7 +285,7 @@ class Reading:
         if not isinstance(items, list):
             raise Unexpected("data-missing", f"An answer for {stream.title} has no list “{way.items}”.")
         notes, asks = records.Notes(), list(self._asks(stream, items))
-        sealed = list(self._seal(listing, items, notes))
+        sealed = self._seal(listing, items, notes)
         return Page(
             sealed,
             asks,
@@ -294,17 +294,18 @@ class Reading:
             paging.total(data) if way.paged else None,
         )
 
-    def _seal(self, listing: Listing, items: Sequence[Json], notes: records.Notes) -> Iterator[locker.Sealed]:
+    def _seal(self, listing: Listing, items: Sequence[Json], notes: records.Notes) -> list[locker.Sealed]:
         stream, way, name = listing.stream, listing.way, listing.stream.name
-        project, policy = self._projects[name], self._policies[name]
+        project, kept = self._projects[name], []
         for item in items:
             record = way.record(listing.parent, item)
             if record is None:
                 continue
-            kept = project(record, notes)
-            if not isinstance(kept, dict) or records.UNREADABLE in kept:
+            rest = project(record, notes)
+            if not isinstance(rest, dict) or records.UNREADABLE in rest:
                 raise Unexpected("record-not-object", f"A record of {stream.title} is not an object.")
-            yield locker.seal(self._workspace, name, policy, records.key_of(stream, kept), kept)
+            kept.append((records.key_of(stream, rest), rest))
+        return locker.seal(self._workspace, name, self._policies[name], kept)
 
     def _asks(self, parent: Stream, items: Sequence[Json]) -> Iterator[Ask]:
         for stream, at, way in self._children.get(parent.name, ()):

@@ -142,17 +142,6 @@ def abandon_of(group: int, now: datetime) -> list[int]:
     return _abandon(SyncRun.objects.filter(state__in=_CLAIMED, worker=holder(group)), now)
 
 
-def queue_again() -> list[int]:
-    """Gives each queued run a new task, because a dead worker may have taken the one it had; returns the numbers.
-
-    A run that has two tasks is harmless: the second finds it claimed.
-    """
-    queued = list(SyncRun.objects.filter(state=RunState.QUEUED).values_list("pk", flat=True))
-    for number in queued:
-        async_task(settings.COLLECT_TASK, number)
-    return queued
-
-
 def _abandon(lost: QuerySet[SyncRun], now: datetime) -> list[int]:
     why = "The worker that read it stopped without a word."
     return [

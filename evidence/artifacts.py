@@ -68,13 +68,19 @@ def count() -> int:
 def verify() -> Iterator[Fault]:
     """Artifacts whose bytes do not hash to their digest, or that come from another snapshot than they say."""
     for artifact in Artifact.objects.select_related("snapshot").order_by("pk").iterator(20):
-        where = f"artifact {artifact.pk}"
-        try:
-            frozen = zlib.decompress(bytes(artifact.body))
-        except zlib.error:
-            yield Fault("I1", where, "Its bytes cannot be unpacked.")
-            continue
-        if digest(frozen).hex() != artifact.sha256 or len(frozen) != artifact.size:
-            yield Fault("I1", where, "Its bytes do not hash to its digest.")
-        elif thaw(frozen).provenance.header_sha256 != artifact.snapshot.header_sha256:
-            yield Fault("I2", where, "Its bytes come from another snapshot.")
+        if fault := fault_of(artifact):
+            yield fault
+
+
+def fault_of(artifact: Artifact) -> Fault | None:
+    """What is wrong with an artifact's bytes; None when they prove it."""
+    where = f"artifact {artifact.pk}"
+    try:
+        frozen = zlib.decompress(bytes(artifact.body))
+    except zlib.error:
+        return Fault("I1", where, "Its bytes cannot be unpacked.")
+    if digest(frozen).hex() != artifact.sha256 or len(frozen) != artifact.size:
+        return Fault("I1", where, "Its bytes do not hash to its digest.")
+    if thaw(frozen).provenance.header_sha256 != artifact.snapshot.header_sha256:
+        return Fault("I2", where, "Its bytes come from another snapshot.")
+    return None

@@ -170,7 +170,7 @@ def _layout(flow: Flow) -> _Layout:
     places: dict[str, _Place] = {}
     for column, blocks in enumerate(columns):
         x, room = _across(column, len(columns))
-        labels.append(("t2", x, 12, flow.titles[column]))
+        labels.append(("t2", x, 12, cut(visible(flow.titles[column]), room / _SMALL)))
         kind = "src" if column == 0 else "dst" if column == len(columns) - 1 else "plan"
         spare = (tallest - needs[column]) / (len(blocks) + 1)
         y = float(_TOP)

@@ -10,8 +10,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from . import audit
-from .models import User
 from .frame import THEME_COOKIE, THEMES
+from .models import User
 
 _A_YEAR = 365 * 24 * 3600
 

@@ -11,7 +11,7 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, UserCreationForm
 from django.contrib.auth.models import Group
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.forms.models import ModelForm
 from django.http import HttpRequest
 from django.urls import reverse
@@ -48,7 +48,7 @@ def refusal(person: User, *, role: str, active: bool, by: User) -> str:
     return ""
 
 
-def role_field() -> forms.ModelChoiceField[Group]:
+def role_field() -> "forms.ModelChoiceField[Group]":
     meanings = "An administrator runs the portal, a compliance manager makes evidence, an auditor reads it."
     return forms.ModelChoiceField(
         Group.objects.filter(name__in=access.ROLES).order_by("name"), empty_label="Choose a role", help_text=meanings
@@ -94,7 +94,7 @@ class PersonForm(forms.ModelForm[User]):
         return cleaned
 
 
-class NewPasswordForm(AdminPasswordChangeForm):
+class NewPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]  # takes no argument at run time
     """Everybody signs in with a password, so the choice to have none is not offered."""
 
     usable_password = None
@@ -114,7 +114,7 @@ class RoleFilter(admin.SimpleListFilter):
 
 
 @admin.register(User)
-class PeoplePages(ReadOnlyPages, UserAdmin):  # type: ignore[type-arg]  # the stock class takes no argument at run time
+class PeoplePages(ReadOnlyPages, UserAdmin[User]):
     """Nobody is deleted: a person who is deactivated cannot sign in, and what they did stays named."""
 
     permission = access.PEOPLE
@@ -159,10 +159,10 @@ class PeoplePages(ReadOnlyPages, UserAdmin):  # type: ignore[type-arg]  # the st
         if "role" in form.changed_data:
             obj.groups.set([form.cleaned_data["role"]])
 
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         self._record(request, obj, "added")
 
-    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         changed = message[0].get("changed", {}) if message else {}
         self._record(request, obj, ", ".join(changed.get("fields", [])) or "nothing")
 
@@ -199,6 +199,7 @@ class AuditEntryPages(ReadOnlyPages):
     fields = ("at", "actor_name", "address", "action", "target", "target_name", "detail")
 
 
-for model in (Group, *apps.get_app_config("django_q").get_models()):
+closed: list[type[Model]] = [Group, *apps.get_app_config("django_q").get_models()]
+for model in closed:
     if admin.site.is_registered(model):
         admin.site.unregister(model)

@@ -1,8 +1,9 @@
 """What the admin's pages share: who may open them, and that nothing is changed there except through a verb."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -11,10 +12,8 @@ from django.utils.http import urlencode
 
 from . import access
 
-Pages = admin.ModelAdmin[Any] if TYPE_CHECKING else admin.ModelAdmin
 
-
-class ReadOnlyPages(Pages):
+class ReadOnlyPages(admin.ModelAdmin[Any]):
     """Lists and shows rows to those who hold `permission`. Nobody, superusers included, adds, changes or deletes one.
 
     The audit log is the only ledger, so Django's own log of admin actions is not written and its history
@@ -50,6 +49,29 @@ class ReadOnlyPages(Pages):
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         target = f"{self.opts.model_name} {object_id}"
         return redirect(f"{reverse('admin:portal_auditentry_changelist')}?{urlencode({'target': target})}")
+
+
+class OwnPages(ReadOnlyPages):
+    """Shows a row on a template of its own, `row_template` with what `facts` gives, instead of on the stock form."""
+
+    row_template = ""
+
+    def facts(self, row: Any, request: HttpRequest) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        if not self.has_view_permission(request) or request.method not in ("GET", "HEAD"):
+            raise PermissionDenied
+        row = self.get_object(request, object_id)
+        if row is None:
+            messages.warning(request, f"There is no {self.opts.verbose_name} {object_id} any more.")
+            return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+        return self.show(request, row)
+
+    def show(self, request: HttpRequest, row: Any) -> HttpResponse:
+        return page(request, self.row_template, opts=self.opts, **self.facts(row, request))
 
 
 def page(request: HttpRequest, template: str, *, status: int = 200, **context: Any) -> TemplateResponse:

@@ -50,7 +50,7 @@ def answers(host: str, port: int) -> bool:
     nearest = {"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host)  # noqa: S104  # where it listens, not we
     try:
         with socket.create_connection((nearest, port), timeout=2) as asking:
-            asking.sendall(f"HEAD /sign-in/ HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
+            asking.sendall(f"GET /sign-in/ HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
             return asking.recv(5) == b"HTTP/"
     except OSError:
         return False

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 
-from . import __version__, audit
+from . import __version__, access, audit
 from .models import User
 
 ADMIN = "admin"
@@ -22,6 +22,8 @@ def migrate() -> int:
     missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
     if missing:
         call_command("migrate", interactive=False, verbosity=0)
+    else:
+        access.write_roles()  # a new version may have changed what a role may do, and nothing else
     return missing
 
 
@@ -48,10 +50,10 @@ def _static_digest() -> tuple[str, int]:
 
 def first_admin() -> str:
     """Makes an administrator called “admin” when there is nobody yet; returns the password, otherwise ""."""
+    if User.objects.exists():
+        return ""
+    password = secrets.token_urlsafe(18)
     with transaction.atomic():
-        if User.objects.exists():
-            return ""
-        password = secrets.token_urlsafe(18)
         person = User.objects.create_superuser(ADMIN, "", password)
         audit.record(audit.Action.PERSON_CHANGED, actor=None, target=person, what="first administrator made")
     return password

@@ -9,12 +9,14 @@ import socket
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import django_stubs_ext
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from portal import keys
 
+django_stubs_ext.monkeypatch()  # so that Django's generic classes may name their models, as mypy wants
 BASE_DIR = keys.BASE_DIR
 env = environ.Env()
 if keys.private_file(os.environ).exists():
@@ -64,7 +66,7 @@ HOST = env.str("HOST", default="127.0.0.1")
 PORT = env.int("PORT", default=8000)
 WEB_THREADS = env.int("WEB_THREADS", default=8)
 WORKERS = env.int("WORKERS", default=2)
-WORKER_NAME = (env.str("PORTAL_WORKER", default="") or socket.gethostname())[:90]
+WORKER_NAME = (env.str("PORTAL_WORKER", default="") or socket.gethostname())[:80]
 SYNC_CONNECTIONS = env.int("SYNC_CONNECTIONS", default=8)
 REGIONS = {"segment": _regions("SEGMENT_REGIONS")}
 

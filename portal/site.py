@@ -17,6 +17,8 @@ from django.utils.decorators import method_decorator
 from . import access, audit
 from .models import User
 
+_MAY = (("may_manage", access.MANAGE), ("may_people", access.PEOPLE), ("may_audit", access.AUDIT_LOG))
+
 
 class PortalAdminSite(admin.AdminSite):
     site_header = site_title = "Compliance Portal"
@@ -27,7 +29,7 @@ class PortalAdminSite(admin.AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         return access.may(request.user, access.MANAGE) or access.may(request.user, access.PEOPLE)
 
-    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
         """Who may not come in is told so at once; every refusal, of the stock pages too, is in the audit log."""
         inner = super().admin_view(view, cacheable)
 
@@ -43,6 +45,10 @@ class PortalAdminSite(admin.AdminSite):
 
         return update_wrapper(guarded, inner)
 
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        may = {name: access.may(request.user, permission) for name, permission in _MAY}
+        return {**super().each_context(request), **may}
+
     @method_decorator(login_not_required)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """There is one door: the portal's sign-in page, with its slowing down and its audit line."""
@@ -50,6 +56,6 @@ class PortalAdminSite(admin.AdminSite):
             return redirect("admin:index")
         return redirect_to_login(request.GET.get(REDIRECT_FIELD_NAME) or reverse("admin:index"))
 
-    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Everybody changes the own password on the portal's page."""
         return redirect("password")

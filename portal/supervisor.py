@@ -3,11 +3,11 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType, TracebackType
 from typing import Self
 
-from .child import Child
+from .child import Child, Hear
 from .watchdog import Worker
 
 TICK = 0.5  # seconds
@@ -42,10 +42,12 @@ class Supervisor:
             signal.signal(number, self._forced)
         self._end_all()
 
-    def start(self, name: str, module: str, *arguments: str, **options: object) -> Child:
+    def start(
+        self, name: str, module: str, *arguments: str, hear: Hear | None = None, pass_fds: Sequence[int] = ()
+    ) -> Child:
         """Starts a child whose end is the end of all. Its lines are shown unless `hear` takes them."""
-        options.setdefault("hear", lambda line: self.say(f"{name}: {line}"))
-        child = Child(name, module, *arguments, **options)  # type: ignore[arg-type]  # Child's own keywords
+        tell = hear or (lambda line: self.say(f"{name}: {line}"))
+        child = Child(name, module, *arguments, hear=tell, pass_fds=pass_fds)
         self._children.append(child)
         return child
 

@@ -10,15 +10,15 @@ from contextlib import suppress
 from enum import StrEnum
 
 from django.conf import settings
-from django.db import Error, close_old_connections, connection
+from django.db import Error, connection
 from django.utils import timezone
-from django_q.models import OrmQ, Task
+from django_q.models import Task
 from django_q.tasks import async_task
 
 from connectors import runs
 
+from . import queue
 from .child import Child, signal_group
-from .queue import Broker, beats_of
 
 BEAT_EVERY = 5.0  # seconds
 STALE_AFTER = 20.0
@@ -91,7 +91,6 @@ class Worker:
     def step(self) -> None:
         """Looks once, and does what is needed."""
         now = time.monotonic()
-        close_old_connections()
         try:
             if self.child is None:
                 if now >= self._start_at:
@@ -102,6 +101,7 @@ class Worker:
                 self._look(now, self.child)
             self._trouble = ""
         except Error as error:
+            connection.close()  # the next look opens a new one
             self._tell_trouble(str(error))
 
     def close(self) -> None:
@@ -119,14 +119,11 @@ class Worker:
         self._watch.started(now)
 
     def _tidy(self) -> None:
-        """What dead clusters of this machine left behind: their beats, their runs, the tasks they had taken."""
-        queue = beats_of(settings.WORKER_NAME)
-        OrmQ.objects.filter(key=queue).delete()
-        Task.objects.filter(group=queue).delete()
+        """What dead clusters of this machine left behind: the tasks they had taken, the runs they held."""
         for group in runs.groups_at_work():
             if not signal_group(group, 0):
                 runs.abandon_of(group, timezone.now())
-        runs.queue_again()
+        queue.give_back(settings.WORKER_NAME)
 
     def _look(self, now: float, child: Child) -> None:
         try:
@@ -135,6 +132,8 @@ class Worker:
         except Error:  # reading waits for nobody, so this is not the cluster holding a lock
             self._watch.blind(now)
             raise
+        if proved:
+            self._beat = ""
         match self._watch.look(now, proved=proved, busy=busy):
             case Verdict.REPLACE:
                 self._lose(now, "The worker does not answer any more")
@@ -142,9 +141,9 @@ class Worker:
                 self._send_beat(now)
 
     def _send_beat(self, now: float) -> None:
-        queue = beats_of(settings.WORKER_NAME)
-        Task.objects.filter(group=queue).delete()
-        self._beat = str(async_task(BEAT_TASK, broker=Broker(list_key=queue), group=queue))
+        own = queue.beats_of(settings.WORKER_NAME)
+        Task.objects.filter(group=own).delete()
+        self._beat = str(async_task(BEAT_TASK, broker=queue.Broker(list_key=own), group=own))
         self._watch.beaten(now)
 
     def _lose(self, now: float, what: str) -> None:

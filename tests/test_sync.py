@@ -237,7 +237,7 @@ def test_a_lost_worker_is_closed_as_abandoned_and_the_next_run_succeeds(sync_now
     now = timezone.now()
     run = runs.request(connected, trigger="test", now=now, enqueue=False)
     runs.claim(run.pk, now)
-    locker.stage(run.pk, "sources", [locker.seal("w", "sources", "p", "k", {"id": "k"})])
+    locker.stage(run.pk, "sources", locker.seal("w", "sources", "p", [("k", {"id": "k"})]))
     assert runs.abandon_lost(now + runs.LOST_AFTER) == []
     assert runs.abandon_lost(now + runs.LOST_AFTER * 2) == [run.pk]
     run.refresh_from_db()
@@ -301,7 +301,7 @@ def test_the_member_token_sees_less_and_no_denied_stream_is_empty(
 
 
 def test_hostile_names_are_kept_whole(sync_now: Any, simulator: Any) -> None:
-    simulator.settings.spice = True
+    simulator.settings.hostile = True
     run = sync_now()
     assert run.state == RunState.PUBLISHED
     names = [record.get("name") for record in locker.records(run.snapshot.workspace_id, 1, "destinations")]

@@ -54,7 +54,7 @@ def edit_blob(chain: list[Snapshot]) -> None:
 def edit_blob_and_readdress(chain: list[Snapshot]) -> None:
     row = Change.objects.filter(stream="sources", seq=1).first()
     assert row is not None and row.sha256 is not None
-    other = locker.seal(str(chain[0].workspace.uid), "sources", "x", row.key, {"id": row.key, "name": "Forged"})
+    [other] = locker.seal(str(chain[0].workspace.uid), "sources", "x", [(row.key, {"id": row.key, "name": "Forged"})])
     attack("UPDATE connectors_change SET sha256 = %s WHERE id = %s", other.sha256, row.pk)
     attack(
         "INSERT INTO connectors_blob (sha256, size, codec, body) VALUES (%s, %s, 'zstd', %s)",

@@ -1,5 +1,12 @@
 import time, pytest
 pytestmark = pytest.mark.django_db
+import os
+@pytest.fixture
+def simulator():
+    from connectors.segment.simulator import serve
+    with serve(size=os.environ.get("SIZE","small")) as running:
+        yield running
+
 def test_dump(sync_now, simulator):
     from evidence import reports
     from evidence.flow import draw, draw_print
@@ -7,7 +14,6 @@ def test_dump(sync_now, simulator):
     from django.db import connection, reset_queries
     from django.test.utils import CaptureQueriesContext
     import os
-    if os.environ.get("SIZE"): simulator.settings.size = os.environ["SIZE"]
     if os.environ.get("HOSTILE"): simulator.settings.hostile = True
     if os.environ.get("DENY"):
         from connectors.segment.simulator import Fault

@@ -1,5 +1,147 @@
-"""Placeholder while the guide is written."""
+"""What an admin needs to know to connect a Segment workspace, and what may go wrong that is Segment's own.
 
-from ..spec import Guide
+Facts from Segment's documentation (segment.com/docs: Public API, Access Management, Roles) and its API reference.
+The path of the EU link follows the US one, which alone is documented.
+"""
 
-GUIDE = Guide((), ())
+from ..spec import Guide, Hint, Link, Step, TokenRole
+
+_TOKENS = "goto-my-workspace/settings/access-management/tokens"
+
+STEPS = (
+    Step(
+        "Sign in to Segment as a Workspace Owner",
+        "Only a Workspace Owner can make a token, and the Public API is part of the plans Team and Business. A "
+        "token opens one workspace: sign in to the one that the evidence is about, and check its name at the top.",
+    ),
+    Step(
+        "Open the page of tokens",
+        "Settings > Workspace settings > Access Management > Tokens. The links lead there for the workspace that "
+        "you used last. If nothing opens, allow pop-ups for this page or go there by hand.",
+        (
+            Link("Tokens in Segment, United States", f"https://app.segment.com/{_TOKENS}"),
+            Link("Tokens in Segment, Europe", f"https://eu1.app.segment.com/{_TOKENS}"),
+        ),
+    ),
+    Step(
+        "Create a Public API token",
+        "Press “+ Create Token”. Choose a Public API token, not one for the Config API. Write a description that "
+        "tells others what it is for, such as “Compliance Portal, evidence, read only”.",
+    ),
+    Step(
+        "Give it a role",
+        "Segment asks for Workspace Owner or Workspace Member. An Owner token makes complete evidence; a Member "
+        "token with read-only roles can do less harm if it gets lost. Read what each means before you choose.",
+    ),
+    Step(
+        "Copy it at once",
+        "Segment shows the token once. Copy it before you press Done and paste it on the next page here, and "
+        "nowhere else: Segment revokes a token that it finds in a public repository.",
+    ),
+)
+
+ROLES = (
+    TokenRole(
+        "owner",
+        "Workspace Owner",
+        "Sees all that the API can tell, so what is missing from a complete list is missing from the workspace. "
+        "Segment has no read-only scope for its API: this token could also change everything. The portal only ever "
+        "sends GET requests.",
+    ),
+    TokenRole(
+        "member",
+        "Workspace Member",
+        "Sees what its roles allow, and Segment may leave out the rest without a word: what is missing from a list "
+        "proves nothing. It is the least privilege on the Business plan, with Source Read-only, Tracking Plan "
+        "Read-only and Warehouse Destination Read-only; other plans do not offer these roles. Without a role it "
+        "opens only the name of the workspace. Write keys stay hidden from it, and people and groups may stay "
+        "hidden too.",
+    ),
+)
+
+NEVER = (
+    "Nothing is written to Segment: the portal sends GET requests only.",
+    "The token is stored encrypted and never shown again; pages show its last four characters.",
+    "Write keys are not kept: only how many the token was shown, and a keyed fingerprint of each.",
+    "Values of settings of sources, destinations and warehouses are not kept: only the names of the settings.",
+    "Code and settings of functions are not read.",
+    "Events, profiles, audiences and identifiers of end users are not read.",
+)
+
+HINTS = (
+    Hint(
+        "nothing-opens",
+        "The link to Segment opens nothing",
+        "The browser, or a policy of your company, blocks new tabs from this page.",
+        "Allow pop-ups for this page and press the link again. Or open Segment yourself and go to Settings > "
+        "Workspace settings > Access Management > Tokens.",
+        "admin",
+    ),
+    Hint(
+        "token-rejected",
+        "Segment rejects the token (401)",
+        "It was not copied whole, it is of the Config API, it was deleted in Segment, it belongs to a region that "
+        "is not offered here, or Segment revoked it by itself because it was found in a public repository.",
+        "Look in Segment whether the token is still listed under Settings > Workspace settings > Access Management "
+        "> Tokens. If it is, copy it again exactly, without blanks; Segment shows it only once, so make a new one "
+        "if you no longer have it. If it is gone although nobody deleted it, it may have leaked: ask the "
+        "Workspace Owners for Segment's notice before you make a new one.",
+        "admin",
+    ),
+    Hint(
+        "not-permitted",
+        "Segment does not let the token read this (403)",
+        "The token is a Workspace Member's without the role for this, or the feature is not part of the "
+        "workspace's plan.",
+        "In Segment, give the token the read-only role that the stream names, or make a Workspace Owner token and "
+        "replace this one with it. If the feature is not part of your plan, nothing is lost: the report says that "
+        "it was not seen.",
+        "admin",
+    ),
+    Hint(
+        "not-found",
+        "Segment knows nothing at this address (404)",
+        "The feature is not switched on in this workspace, or the token may not see it. Segment does not tell which.",
+        "Look in Segment whether the workspace has the feature that the stream names (Protocols for tracking "
+        "plans, the Business plan for user groups). If it has, the token needs the role; if not, there is nothing "
+        "to do.",
+        "admin",
+    ),
+    Hint(
+        "missing-records",
+        "Sources or destinations are missing",
+        "The token is a Workspace Member's with limited roles. Segment may leave out what it may not see, without "
+        "an error.",
+        "Compare the counts with what a Workspace Owner sees in Segment. If they differ, make a Workspace Owner "
+        "token, or give the token its roles on all sources, present and future; then replace the token here and "
+        "read again.",
+        "admin",
+    ),
+    Hint(
+        "wrong-workspace",
+        "The token opens another workspace",
+        "A token belongs to one workspace. It was made while another one was open in Segment. Nothing was stored.",
+        "In Segment, switch to the workspace named on this connection, make a token there, and replace the token "
+        "here. To read the other workspace as well, make a second connection.",
+        "admin",
+    ),
+    Hint(
+        "rate-limited",
+        "Segment asks us to slow down (429)",
+        "Segment counts requests by token and by address. Another program may be using the same token.",
+        "Wait: the portal waits as long as Segment says and tries again. If it comes back day after day, give "
+        "every program a token of its own, or choose an hour with less traffic for the schedule.",
+        "time",
+    ),
+    Hint(
+        "workspace-missing",
+        "Segment's answer does not name the workspace",
+        "The address answered like the Public API, and yet without a workspace id: a proxy or another service may "
+        "answer in its place.",
+        "Check with your network team that nothing changes traffic to Segment's API. If nothing does, report it to "
+        "the portal's developers with the time and this code.",
+        "developer",
+    ),
+)
+
+GUIDE = Guide(STEPS, ROLES, NEVER, HINTS)

@@ -6,7 +6,7 @@ Where the rows come from stands in the file name (snapshot and digest) and in th
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from connectors.spec import Cell, Row, State
@@ -30,7 +30,7 @@ def stream(document: Document, table_name: str = "", bom: bool = False) -> Itera
     Raises ExportError `export-table` at once, before the first piece.
     """
     table = document.table(table_name)
-    return _pieces([column.title for column in table.columns], table.rows(), "\ufeff" if bom else "")
+    return pieces([column.title for column in table.columns], table.rows(), bom)
 
 
 def count(document: Document, table_name: str = "") -> int:
@@ -38,8 +38,9 @@ def count(document: Document, table_name: str = "") -> int:
     return sum(1 for _ in document.table(table_name).rows())
 
 
-def _pieces(titles: list[str], rows: Iterator[Row], first: str) -> Iterator[bytes]:
-    text = io.StringIO(first, newline="")
+def pieces(titles: Sequence[str], rows: Iterator[Row], bom: bool = False) -> Iterator[bytes]:
+    """A head and rows as `stream` writes them, for rows that are no report's."""
+    text = io.StringIO("\ufeff" if bom else "", newline="")
     text.seek(0, io.SEEK_END)
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow([_harmless(title) for title in titles])

@@ -11,6 +11,7 @@ import resource
 import sys
 import unicodedata
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import filterfalse
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,6 @@ from evidence.flow import describe, draw_print
 from evidence.text import escape, visible
 
 TEMPLATE = Path(__file__).with_name("report.typ")
-STANDARDS = ["a-3a", "ua-1"]
 FACES = (
     "Source Sans 3",
     "Kurinto Sans",
@@ -32,8 +32,8 @@ FACES = (
     "Kurinto Sans KR",
     "Noto Emoji",
     "Noto Sans",
-    "DejaVu Sans",
     "Liberation Sans",
+    "DejaVu Sans",
 )
 MONO = ("Source Code Pro", "DejaVu Sans Mono")  # the latter comes with the typesetter
 _ROUNDS = 3
@@ -62,16 +62,16 @@ class _Press:
         return typst.Fonts(include_system_fonts=system, font_paths=self.folders)
 
     def pdf(self, source: bytes, job: Any) -> bytes:
-        pdf = typst.compile(
+        packages = f"{self.root}/packages"
+        compiler = typst.Compiler(
             source,
             root=self.root,
             font_paths=self.fonts,
             sys_inputs={"job": json.dumps(job)},
-            pdf_standards=STANDARDS,
-            package_path=f"{self.root}/packages",
-            package_cache_path=f"{self.root}/packages",
-            timestamp=0,
+            package_path=packages,
+            package_cache_path=packages,
         )
+        pdf = compiler.compile(format="pdf", pdf_standards=["a-3a", "ua-1"], timestamp=0)
         assert isinstance(pdf, bytes)
         return pdf
 
@@ -140,15 +140,13 @@ def _without(job: Any, texts: list[str], error: typst.TypstError) -> Any:
 
     Raises the error again when that changes nothing.
     """
-    marks = "".join(
-        sorted(c for c in set("".join(_strings(job))) if unicodedata.category(c)[0] == "M" or c == "\u200d")
-    )
+    held = _strings(job)
+    marks = "".join(sorted(c for c in set("".join(held)) if unicodedata.category(c)[0] == "M" or c == "\u200d"))
     changed = job
     for text in texts:
-        marked = re.compile(f"{re.escape(text)}[{re.escape(marks)}]+") if marks else None
-        alone = re.compile(re.escape(text))
-        found = marked if marked and any(map(marked.search, _strings(job))) else alone
-        changed = _change(changed, lambda it, found=found: found.sub(lambda hit: _ascii(hit[0]), it))
+        marked = re.compile(f"{re.escape(text)}[{re.escape(marks)}]+" if marks else "(?!)")
+        found = marked if any(map(marked.search, held)) else re.compile(re.escape(text))
+        changed = _change(changed, partial(found.sub, lambda hit: _ascii(hit[0])))
     if changed == job:
         raise error
     return changed

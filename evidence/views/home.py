@@ -1,12 +1,66 @@
-"""Being written."""
+"""Home: how fresh the evidence is, how much of it there is, and what needs attention."""
 
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from portal.access import VIEW, needs
+from django.utils import timezone
+
+from connectors.models import Connection, ConnectionState, SyncRun, Workspace
+from portal.access import MANAGE, VIEW, may, needs
+
+from ..health import Health, health, matters, worker
+from ..models import Artifact
+
+SHOWN = 20
+RECENT = 6
 
 
 @needs(VIEW)
-def home(request: HttpRequest, **kwargs: Any) -> HttpResponse:
-    return render(request, "base.html")
+def home(request: HttpRequest) -> HttpResponse:
+    now = timezone.now()
+    healths = health(Workspace.objects.all())
+    runs = SyncRun.objects.select_related("connection__workspace", "snapshot").defer("snapshot__header")
+    context = {
+        "now": now,
+        "healths": healths[:SHOWN],
+        "stats": _stats(healths, now),
+        "matters": matters(healths, now),
+        "drafts": _drafts(request),
+        "worker": worker(now),
+        "runs": runs.order_by("-pk")[:RECENT],
+        "artifacts": Artifact.objects.select_related("workspace", "snapshot", "kept_by")
+        .defer("body", "snapshot__header")
+        .order_by("-pk")[:RECENT],
+        "kept": Artifact.objects.count(),
+    }
+    return render(request, "evidence/home.html", context)
+
+
+def _drafts(request: HttpRequest) -> list[Connection]:
+    """Connections that somebody began to make; only those who may go on with them are told."""
+    if not may(request.user, MANAGE):
+        return []
+    return list(Connection.objects.filter(state=ConnectionState.DRAFT).order_by("-pk")[:RECENT])
+
+
+def _stats(healths: Sequence[Health], now: datetime) -> dict[str, Any]:
+    dated = sorted((each for each in healths if each.snapshot is not None), key=_published)
+    coverage = [mark for each in healths for mark in each.marks]
+    return {
+        "workspaces": len(healths),
+        "newest": dated[-1] if dated else None,
+        "oldest": dated[0] if len(dated) > 1 else None,
+        "streams": len(coverage),
+        "complete": sum(mark.name == "pass" for mark in coverage),
+        "others": Counter(mark.word.lower() for mark in coverage if mark.name != "pass").most_common(),
+        "records": sum(covered.items for each in healths for covered in each.coverage),
+    }
+
+
+def _published(each: Health) -> datetime:
+    assert each.snapshot is not None
+    return each.snapshot.published_at

@@ -1,27 +1,153 @@
-"""Being written."""
+"""Reports: which there are, one of them over a snapshot, keeping it as evidence, taking it away."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from portal.access import VIEW, needs
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from connectors import registry
+from connectors.models import Snapshot, Workspace
+from connectors.spec import ReportSpec, Row, Table
+from portal.access import CAPTURE, EXPORT, VIEW, demand, needs
+
+from .. import artifacts, reports, tables
+from ..document import Document
+from ..health import health
+from ..seal import seal
+from . import asked
+from .exporting import download
+from .workspaces import draw
+
+MOST_ROWS = 10_000  # of a table that can be asked for in parts, before only one part is shown
+RECENT = 30  # snapshots to choose from
 
 
 @needs(VIEW)
-def index(request: HttpRequest, **kwargs: Any) -> HttpResponse:
-    return render(request, "base.html")
+def index(request: HttpRequest) -> HttpResponse:
+    page = asked.page(Workspace.objects.all(), request.GET, size=20)
+    held = [(each, registry.get(each.workspace.connector).reports) for each in health(page.object_list)]
+    return render(request, "evidence/reports.html", {"page": page, "held": held, "now": timezone.now()})
 
 
 @needs(VIEW)
-def report(request: HttpRequest, **kwargs: Any) -> HttpResponse:
-    return render(request, "base.html")
+def report(request: HttpRequest, pk: int, name: str) -> HttpResponse:
+    workspace = asked.workspace(pk)
+    spec, snapshot = _spec(workspace, name), _snapshot(workspace, request.GET)
+    context: dict[str, Any] = {
+        "workspace": workspace,
+        "spec": spec,
+        "reports": registry.get(workspace.connector).reports,
+        "snapshot": snapshot,
+    }
+    if snapshot is None:
+        return render(request, "evidence/report_empty.html", context)
+    document, shown = _shown(snapshot, name, request.GET)
+    recent = Snapshot.objects.filter(workspace=workspace).order_by("-seq")
+    context |= {
+        "document": document,
+        "seal": seal(snapshot, document.provenance),
+        "drawing": draw(document.report.flow, reverse("report", args=[pk, name])),
+        "shown": shown,
+        "selection": tables.select(shown.table, request.GET, shown.rows) if shown else None,
+        "recent": list(recent.values_list("seq", "published_at")[:RECENT]),
+        "newest": snapshot.seq == workspace.head,
+    }
+    return render(request, "evidence/report.html", context)
 
 
-@needs(VIEW)
-def capture(request: HttpRequest, **kwargs: Any) -> HttpResponse:
-    return render(request, "base.html")
+def _spec(workspace: Workspace, name: str) -> ReportSpec:
+    for spec in registry.get(workspace.connector).reports:
+        if spec.name == name:
+            return spec
+    raise Http404
 
 
-@needs(VIEW)
-def export(request: HttpRequest, **kwargs: Any) -> HttpResponse:
-    return render(request, "base.html")
+def _snapshot(workspace: Workspace, query: Mapping[str, Any]) -> Snapshot | None:
+    """The snapshot that is asked for, the newest one if none is; None when there is none at all."""
+    said = str(query.get("snapshot", ""))
+    return asked.snapshot(workspace, said) if said else asked.newest(workspace)
+
+
+# --- one table of the report --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The table that a page shows. `part` is "" when all of its rows are held, else the one of `parts` that is."""
+
+    table: Table
+    rows: tuple[Row, ...]
+    part: str = ""
+    parts: tuple[tuple[str, str], ...] = ()
+
+
+def _shown(snapshot: Snapshot, name: str, query: Mapping[str, Any]) -> tuple[Document, Shown | None]:
+    """The report and the table that is asked for, the first one if none is. A very long table comes in parts."""
+    document = reports.document(snapshot, name)
+    table = chosen(document, query)
+    if table is None:
+        return document, None
+    part = str(query.get("part", "")) if table.partition else ""
+    if not part:
+        rows = tuple(islice(table.rows(), MOST_ROWS + 1)) if table.partition else tuple(table.rows())
+        if not table.partition or len(rows) <= MOST_ROWS:
+            return document, Shown(table, rows)
+    parts = _parts(document, table)
+    part = part or (parts[0][0] if parts else "")
+    narrowed = reports.document(snapshot, name, {table.partition: part}).table(table.name)
+    return document, Shown(narrowed, tuple(narrowed.rows()), part, parts)
+
+
+def chosen(document: Document, query: Mapping[str, Any]) -> Table | None:
+    named = {table.name: table for table in document.report.tables}
+    return named.get(str(query.get("table", "")), next(iter(named.values()), None))
+
+
+def _parts(document: Document, table: Table) -> tuple[tuple[str, str], ...]:
+    """What a table can be asked for in parts by, with names: the report's other table that has ids lists them."""
+    for other in document.report.tables:
+        names = [column.name for column in other.columns]
+        if other.name != table.name and "id" in names:
+            at = names.index("id")
+            return tuple((str(row[at]), str(row[0])) for row in other.rows())
+    return ()
+
+
+# --- keeping, taking away -----------------------------------------------------------------------
+
+
+@needs(CAPTURE)
+@require_POST
+def capture(request: HttpRequest, pk: int, name: str) -> HttpResponse:
+    workspace = asked.workspace(pk)
+    snapshot = _snapshot(workspace, request.POST)
+    if snapshot is None:
+        messages.warning(request, "There is no snapshot yet, so there is nothing to keep. Sync the workspace first.")
+        return redirect("report", pk, _spec(workspace, name).name)
+    artifact = artifacts.capture(
+        snapshot,
+        _spec(workspace, name).name,
+        title=request.POST.get("title", ""),
+        by=demand(request, CAPTURE),
+        now=timezone.now(),
+        request=request,
+    )
+    messages.success(request, "Kept as evidence. From now on it cannot be changed.")
+    return redirect("artifact", artifact.pk)
+
+
+@needs(EXPORT)
+@require_GET
+def export(request: HttpRequest, pk: int, name: str, fmt: str) -> HttpResponseBase:
+    workspace = asked.workspace(pk)
+    spec, snapshot = _spec(workspace, name), _snapshot(workspace, request.GET)
+    if snapshot is None:
+        raise Http404
+    return download(request, reports.document(snapshot, spec.name), fmt, snapshot)

@@ -1,22 +1,110 @@
-"""Being written."""
+"""Workspaces: the list, and the overview of one with its data flow, coverage, snapshots and runs."""
 
+from collections.abc import Callable
 from typing import Any
 
+from django.contrib import messages
+from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from portal.access import VIEW, needs
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
+
+from connectors import registry, runs
+from connectors.models import Change, Connection, ConnectionState, Snapshot, SyncRun, Workspace
+from connectors.spec import Flow
+from portal import access
+from portal.access import SYNC, VIEW, needs
+
+from .. import flow as drawing
+from .. import reports
+from ..health import health
+from ..seal import seal
+from . import asked
+
+SNAPSHOTS = 10
+RUNS = 10
 
 
 @needs(VIEW)
-def index(request: HttpRequest, **kwargs: Any) -> HttpResponse:
-    return render(request, "base.html")
+def index(request: HttpRequest) -> HttpResponse:
+    q = asked.words(request.GET)
+    found = Workspace.objects.filter(Q(name__icontains=q) | Q(slug__icontains=q) | Q(remote_id__icontains=q))
+    page = asked.page(found, request.GET)
+    context = {"q": q, "page": page, "healths": health(page.object_list), "now": timezone.now()}
+    return render(request, "evidence/workspaces.html", context)
 
 
 @needs(VIEW)
-def overview(request: HttpRequest, **kwargs: Any) -> HttpResponse:
-    return render(request, "base.html")
+def overview(request: HttpRequest, pk: int) -> HttpResponse:
+    workspace = asked.workspace(pk)
+    (found,) = health([workspace])
+    snapshots = Snapshot.objects.filter(workspace=workspace).defer("header", "signature").select_related("run")
+    page = asked.page(snapshots.order_by("-seq"), request.GET, size=SNAPSHOTS)
+    context = {
+        "workspace": workspace,
+        "health": found,
+        "reports": registry.get(workspace.connector).reports,
+        "page": page,
+        "changes": changes([snapshot.seq for snapshot in page], workspace),
+        "runs": SyncRun.objects.filter(connection__workspace=workspace)
+        .select_related("connection", "snapshot")
+        .defer("snapshot__header")
+        .order_by("-pk")[:RUNS],
+        "now": timezone.now(),
+    }
+    if found.snapshot is not None:
+        context |= {"seal": seal(found.snapshot)} | _first_report(found.snapshot)
+    return render(request, "evidence/workspace.html", context)
 
 
-@needs(VIEW)
-def sync_now(request: HttpRequest, **kwargs: Any) -> HttpResponse:
-    return render(request, "base.html")
+def _first_report(snapshot: Snapshot) -> dict[str, Any]:
+    """The facts and the drawing of the report that the connector names first."""
+    specs = registry.get(snapshot.workspace.connector).reports
+    if not specs:
+        return {}
+    document = reports.document(snapshot, specs[0].name)
+    address = reverse("report", args=[snapshot.workspace_id, specs[0].name])
+    return {"document": document, "drawing": draw(document.report.flow, address), "drawn": specs[0]}
+
+
+def draw(flow: Flow | None, address: str) -> SafeString:
+    """The drawing with each box leading to the rows of `address` that name it; "" when there is nothing to draw."""
+    return SafeString(drawing.draw(flow, link=_link(flow, address))) if flow else SafeString("")  # noqa: S308
+
+
+def _link(flow: Flow, address: str) -> Callable[[str], str]:
+    titles = {node.key: node.title for node in flow.nodes}
+
+    def link(key: str) -> str:
+        group = key.split(":", 2)[2].removesuffix(":gap") if key.startswith("group:") else ""
+        words = titles.get(key, group)
+        return f"{address}?{urlencode({'q': words[:100]})}" if words and words != "…" else ""
+
+    return link
+
+
+def changes(seqs: list[int], workspace: Workspace) -> dict[int, int]:
+    """How many records each of these snapshots added, changed or removed."""
+    rows = Change.objects.filter(workspace=workspace, seq__in=seqs).order_by().values_list("seq")
+    return dict(rows.annotate(many=Count("pk")))
+
+
+@needs(SYNC)
+@require_POST
+def sync_now(request: HttpRequest, pk: int) -> HttpResponse:
+    workspace = asked.workspace(pk)
+    by = access.demand(request, SYNC)
+    connection = Connection.objects.filter(workspace=workspace).exclude(state=ConnectionState.DISCONNECTED).first()
+    if connection is None:
+        messages.error(request, "This workspace has no connection any more: an administrator can connect it again.")
+        return redirect("workspace", pk)
+    try:
+        run = runs.request(connection, trigger="person", now=timezone.now(), by=by)
+    except runs.Refused as refused:
+        messages.warning(request, f"{refused} Nothing was started.")
+        return redirect("run", refused.run.pk) if refused.run else redirect("workspace", pk)
+    return redirect("run", run.pk)

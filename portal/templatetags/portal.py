@@ -9,6 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from django import template
+from django.core.paginator import Page
+from django.template import Context
+from django.template.defaulttags import querystring
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -17,8 +20,7 @@ from django.utils.safestring import SafeString
 
 register = template.Library()
 
-DASH = "–"
-SHORT = 32  # characters that a table's cell shows on one line
+DASH = "\N{EN DASH}"
 LONG = 240  # beyond this, a cell is cut to a few lines
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # Messages by Django's level tag, as states of the look.
@@ -216,3 +218,29 @@ def _marked(mark: Marked) -> SafeString:
     if not mark.why:
         return state(mark)
     return format_html('{}<span class="sub">{}</span>', state(mark), foreign(mark.why))
+
+
+# --- lists --------------------------------------------------------------------------------------
+
+
+@register.filter
+def window(page: Page[Any]) -> list[int]:
+    """The page numbers to offer; 0 stands for those left out."""
+    offered = page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1)
+    return [number if isinstance(number, int) else 0 for number in offered]
+
+
+@register.simple_tag(takes_context=True)
+def page_link(context: Context, number: int, param: str) -> str:
+    """The address of another page of the same list; the first one needs no parameter."""
+    return str(querystring(context, None, {param: number if number > 1 else None}))
+
+
+@register.filter
+def by_column(row: Sequence[Any], columns: Sequence[Any]) -> list[tuple[Any, Any]]:
+    return list(zip(row, columns, strict=True))
+
+
+@register.filter
+def hex(value: bytes) -> str:
+    return bytes(value).hex()

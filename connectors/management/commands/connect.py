@@ -16,6 +16,7 @@ from ._exits import REFUSED, USAGE, code_for
 
 
 class Command(BaseCommand):
+    requires_system_checks = []  # scripts call it often; `manage.py check` and the tests run them
     help = (
         "Connects a workspace: checks the token read from standard input, and makes the connection active. "
         "Exit codes: 0 done, 2 bad usage, 3 credential refused, 4 service not reachable."

@@ -40,7 +40,7 @@ def build(view: View, only: Mapping[str, str]) -> Report:
         "Routes",
         COLUMNS,
         lambda: (_row(inventory, route) for route in found),
-        note=inventory.unread("sources", *RECEIVERS),
+        note=inventory.note("sources", *RECEIVERS),
     )
     return Report((table,), _facts(inventory, found), drawing.draw(inventory, found), NOTES)
 

@@ -53,14 +53,14 @@ def build(view: View, only: Mapping[str, str]) -> Report:
         "Destinations",
         DESTINATION_COLUMNS,
         lambda: (_destination(inventory, destination) for destination in inventory.destinations),
-        note=inventory.unread("destinations"),
+        note=inventory.note("destinations"),
     )
     warehouses = Table(
         "warehouses",
         "Warehouses",
         WAREHOUSE_COLUMNS,
         lambda: (_warehouse(inventory, warehouse) for warehouse in inventory.warehouses),
-        note=inventory.unread("warehouses"),
+        note=inventory.note("warehouses"),
     )
     return Report((destinations, warehouses), _facts(inventory), notes=NOTES)
 

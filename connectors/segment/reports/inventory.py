@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from functools import cached_property
 
-from ...spec import Cell, Coverage, Record, State, View, standing
+from ...spec import Cell, Coverage, Covered, Record, State, View, standing
 from . import fields
 
 PLANS = ("tracking_plans", "tracking_plan_sources")
@@ -85,14 +85,17 @@ class Inventory:
 
     # --- what may be said ---
 
+    def note(self, *streams: str) -> str:
+        """What was not read of these streams and why, as sentences; "" when all were read completely."""
+        return " ".join(_end(f"{_said(each)}. {each.reason}") for each in self._incomplete(streams))
+
     def unread(self, *streams: str) -> str:
-        """What was not read of these streams and why, as sentences; "" when absence from all of them is proof."""
-        covered = [self.view.coverage(stream) for stream in streams]
-        return " ".join(
-            _end(f"{each.title}: {standing(each).word.lower()}. {each.reason}")
-            for each in covered
-            if each.coverage is not Coverage.COMPLETE
-        )
+        """The same in as few words as a cell has room for; "" when absence from all of these streams is proof."""
+        return "; ".join(map(_said, self._incomplete(streams)))
+
+    def _incomplete(self, streams: Iterable[str]) -> list[Covered]:
+        covered = map(self.view.coverage, streams)
+        return [each for each in covered if each.coverage is not Coverage.COMPLETE]
 
     def unknown(self, *streams: str) -> State | None:
         """The state of a cell that hangs on these streams; None when they were read completely."""
@@ -105,11 +108,10 @@ class Inventory:
 
     def tally(self, number: int, stream: str, *others: str) -> Cell:
         """A number counted over these streams, or the state of the first that was not read completely."""
-        for covered in map(self.view.coverage, (stream, *others)):
-            if covered.coverage is not Coverage.COMPLETE:
-                state = standing(covered)
-                before = f"{number} as of snapshot {covered.as_of}." if covered.as_of else ""
-                return State(state.name, state.word, _end(f"{_end(state.why)} {before}".strip()))
+        for covered in self._incomplete((stream, *others)):
+            state = standing(covered)
+            before = f"{number} as of snapshot {covered.as_of}." if covered.as_of else ""
+            return State(state.name, state.word, f"{_end(state.why)} {before}".strip())
         return number
 
     def plan_of(self, source: str) -> Cell:
@@ -125,6 +127,10 @@ NO_PLAN = State("off", "No plan", "No tracking plan is connected to this source.
 
 def _names(records: Iterable[Record]) -> dict[str, str]:
     return {fields.identity(record): fields.name_of(record) for record in records}
+
+
+def _said(covered: Covered) -> str:
+    return f"{covered.title}: {standing(covered).word.lower()}"
 
 
 def _end(said: str) -> str:

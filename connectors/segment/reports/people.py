@@ -54,28 +54,28 @@ def build(view: View, only: Mapping[str, str]) -> Report:
             "People",
             PEOPLE_COLUMNS,
             lambda: (_person(access, person) for person in access.people),
-            note=inventory.unread("users", rights.DIRECT, *rights.MEMBERSHIP),
+            note=inventory.note("users", rights.DIRECT, *rights.MEMBERSHIP),
         ),
         Table(
             "rights",
             "Effective rights",
             RIGHT_COLUMNS,
             lambda: _rights(inventory, access),
-            note=inventory.unread("users", rights.DIRECT, *rights.MEMBERSHIP),
+            note=inventory.note("users", rights.DIRECT, *rights.MEMBERSHIP),
         ),
         Table(
             "groups",
             "Groups",
             GROUP_COLUMNS,
             lambda: (_group(inventory, access, group) for group in access.groups),
-            note=inventory.unread(*rights.MEMBERSHIP),
+            note=inventory.note(*rights.MEMBERSHIP),
         ),
         Table(
             "invitations",
             "Invitations",
             INVITATION_COLUMNS,
             lambda: ((email,) for email in _invited(view)),
-            note=inventory.unread("invites"),
+            note=inventory.note("invites"),
         ),
     )
     return Report(tables, _facts(inventory, access), notes=NOTES)

@@ -6,33 +6,27 @@ Segment's form, as its API reference shows it (docs.segmentapis.com, Tracking Pl
 """
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 from ...spec import Json
-from .fields import word
+from .fields import UNREADABLE_WORD, word
 
 DEEPEST = 8
 MOST = 2000
 AND_MORE = "… and more"
 # What the three holders of Segment's form add to the path of what they hold.
 HOLDERS = {"properties": "", "traits": "traits.", "context": "context."}
-ALTERNATIVES = ("anyOf", "oneOf")
+PARTS = ("allOf", "anyOf", "oneOf")
 
-
-@dataclass(frozen=True, slots=True)
-class Property:
-    """`path` joins names with dots; `[]` stands for the entries of a list. `form` is type and format."""
-
-    path: str
-    form: str
-    required: bool
+Found = dict[str, tuple[str, bool]]  # path -> type and format, whether it is required
 
 
 @dataclass(frozen=True)
 class Allowed:
-    """`properties` in order, required ones marked; `forms` says how often each type and format occurs."""
+    """Properties in order, required ones marked; how many are required; how often each type and format occurs.
+
+    In a property's path names are joined with dots, and `[]` stands for the entries of a list.
+    """
 
     properties: tuple[str, ...]
     required: int
@@ -46,18 +40,13 @@ def allowed(schema: Json) -> Allowed | None:
     """
     if not isinstance(schema, dict):
         return None
-    walked = list(islice(_payload(schema), MOST + 1))
-    found: dict[str, Property] = {}
-    for each in walked[:MOST]:
-        known = found.setdefault(each.path, each)
-        if each.required and not known.required:
-            found[each.path] = Property(known.path, known.form, True)
-    held = sorted(found.values(), key=lambda each: (each.path.casefold(), each.path))
-    names = [f"{each.path} (required)" if each.required else each.path for each in held]
-    forms = Counter(each.form for each in held)
+    found = _payload(schema)
+    told = sorted(list(found.items())[:MOST], key=lambda each: (each[0].casefold(), each[0]))
+    names = [f"{path} (required)" if required else path for path, (_, required) in told]
+    forms = Counter(form for _, (form, _) in told)
     return Allowed(
-        (*names, AND_MORE) if len(walked) > MOST else tuple(names),
-        sum(each.required for each in held),
+        (*names, AND_MORE) if len(found) > MOST else tuple(names),
+        sum(required for _, (_, required) in told),
         tuple(f"{form}: {number}" for form, number in sorted(forms.items())),
     )
 
@@ -66,60 +55,48 @@ def description(schema: Json) -> str | None:
     return word(schema.get("description")) or None if isinstance(schema, dict) else None
 
 
-def _payload(schema: dict[str, Json]) -> Iterator[Property]:
+def _payload(schema: dict[str, Json]) -> Found:
     """The properties of a call, without the holders that Segment puts around them."""
+    found: Found = {}
     held = schema.get("properties")
     inner = held if isinstance(held, dict) else {}
     holders = {name: inner[name] for name in HOLDERS if name in inner and _holds(inner[name])}
     for name, holder in holders.items():
-        yield from _walk(holder, HOLDERS[name], DEEPEST)
+        _walk(holder, HOLDERS[name], DEEPEST, True, found)
     rest = {name: each for name, each in inner.items() if name not in holders}
-    yield from _walk({**schema, "properties": rest}, "", DEEPEST)
+    _walk({**schema, "properties": rest}, "", DEEPEST, True, found)
+    return found
 
 
 def _holds(schema: Json) -> bool:
-    return isinstance(schema, dict) and "object" in _types(schema, "object")
+    return isinstance(schema, dict) and schema.get("type", "object") in ("object", ["object"], ["object", "null"])
 
 
-def _walk(schema: Json, prefix: str, deep: int, *, must: bool = True) -> Iterator[Property]:
+def _walk(schema: Json, prefix: str, deep: int, must: bool, found: Found) -> None:
     """`must` is false inside alternatives: what one of them requires, the whole does not."""
     if deep == 0 or not isinstance(schema, dict):
         return
-    required = _names(schema.get("required")) if must else frozenset()
-    inner = schema.get("properties")
+    inner, said = schema.get("properties"), schema.get("required")
+    required = said if must and isinstance(said, list) else ()
     for name, each in inner.items() if isinstance(inner, dict) else ():
+        if len(found) > MOST:
+            return
         path = f"{prefix}{name}"
-        yield Property(path, _form(each), name in required)
-        yield from _inside(each, path, deep - 1, must=must)
-    for part in _list(schema.get("allOf")):
-        yield from _walk(part, prefix, deep - 1, must=must)
-    for part in (part for word_ in ALTERNATIVES for part in _list(schema.get(word_))):
-        yield from _walk(part, prefix, deep - 1, must=False)
-
-
-def _inside(schema: Json, path: str, deep: int, *, must: bool) -> Iterator[Property]:
-    yield from _walk(schema, f"{path}.", deep, must=must)
-    items = schema.get("items") if isinstance(schema, dict) else None
-    for each in items if isinstance(items, list) else [items]:
-        yield from _walk(each, f"{path}[].", deep, must=must)
+        form, needed = found.get(path) or (_form(each), False)
+        found[path] = (form, needed or name in required)
+        if isinstance(each, dict):
+            _walk(each, f"{path}.", deep - 1, must, found)
+            items = each.get("items")
+            for entry in items if isinstance(items, list) else (items,):
+                _walk(entry, f"{path}[].", deep - 1, must, found)
+    for part in PARTS:
+        if isinstance(alternatives := schema.get(part), list):
+            for each in alternatives:
+                _walk(each, prefix, deep - 1, must and part == "allOf", found)
 
 
 def _form(schema: Json) -> str:
-    if not isinstance(schema, dict):
-        return "any"
-    form = " or ".join(_types(schema, "any"))
-    said = word(schema.get("format"))
-    return f"{form} ({said})" if said else form
-
-
-def _types(schema: dict[str, Json], otherwise: str) -> tuple[str, ...]:
-    said = schema.get("type") or otherwise
-    return tuple(word(each, "unreadable") for each in (said if isinstance(said, list) else [said]))
-
-
-def _names(value: Json) -> frozenset[str]:
-    return frozenset(name for name in _list(value) if isinstance(name, str))
-
-
-def _list(value: Json) -> list[Json]:
-    return value if isinstance(value, list) else []
+    said = schema.get("type") if isinstance(schema, dict) else None
+    form = " or ".join(word(each, UNREADABLE_WORD) for each in (said if isinstance(said, list) else [said or "any"]))
+    format_ = word(schema.get("format")) if isinstance(schema, dict) else ""
+    return f"{form or 'any'} ({format_})" if format_ else form or "any"

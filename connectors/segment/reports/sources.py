@@ -36,7 +36,7 @@ def build(view: View, only: Mapping[str, str]) -> Report:
         "Sources",
         COLUMNS,
         lambda: (_row(inventory, source) for source in inventory.sources),
-        note=inventory.unread("sources"),
+        note=inventory.note("sources"),
     )
     return Report((table,), _facts(inventory), notes=NOTES)
 

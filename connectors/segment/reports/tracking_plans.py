@@ -46,14 +46,14 @@ def build(view: View, only: Mapping[str, str]) -> Report:
         "Tracking plans",
         PLAN_COLUMNS,
         lambda: (_plan(inventory, plan) for plan in inventory.plans),
-        note=inventory.unread("tracking_plans"),
+        note=inventory.note("tracking_plans"),
     )
     rules = Table(
         "rules",
         "Rules",
         RULE_COLUMNS,
         lambda: _rules(inventory, plan),
-        note=inventory.unread(RULES),
+        note=inventory.note(RULES),
         partition="plan_id",
     )
     return Report((plans, rules), _facts(inventory), notes=NOTES)

@@ -49,6 +49,7 @@ class Simulator:
         self._file = faults_file
         self._file_time = -1
         self._ports: dict[Region, socket.socket] = {}
+        self._talks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._thread: threading.Thread | None = None
@@ -117,18 +118,28 @@ class Simulator:
 
     async def _serve(self) -> None:
         servers = [
-            await asyncio.start_server(partial(self._talk, region), sock=taken, limit=HEADER_LIMIT)
+            await asyncio.start_server(partial(self._begin, region), sock=taken, limit=HEADER_LIMIT)
             for region, taken in self._ports.items()
         ]
         await self._stop.wait()
         for server in servers:
             server.close()
-        while talks := asyncio.all_tasks() - {asyncio.current_task()}:
-            for talk in talks:
-                talk.cancel()
-            await asyncio.gather(*talks, return_exceptions=True)
+        for talk in self._talks:
+            talk.cancel()
+        await asyncio.gather(*self._talks, return_exceptions=True)
 
     # --- a connection -------------------------------------------------------------------------------
+
+    def _begin(self, region: Region, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Starts the talk itself: asyncio's own way reports one that is cancelled before its first step as an error."""
+
+        def end(talk: asyncio.Task[None]) -> None:
+            self._talks.discard(talk)
+            writer.close()
+
+        talk = self._loop.create_task(self._talk(region, reader, writer))
+        self._talks.add(talk)
+        talk.add_done_callback(end)
 
     async def _talk(self, region: Region, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -138,8 +149,6 @@ class Simulator:
             pass  # the other side has left
         except asyncio.CancelledError:
             writer.transport.abort()
-        finally:
-            writer.close()
 
     async def _reply(
         self, region: Region, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

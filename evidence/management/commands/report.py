@@ -19,6 +19,7 @@ USAGE = 2
 
 
 class Command(BaseCommand):
+    requires_system_checks = []  # scripts call it often; `manage.py check` and the tests run them
     help = "Writes a report of a workspace's newest snapshot, or of the one named. Exit codes: 0 done, 2 bad usage."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

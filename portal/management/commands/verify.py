@@ -14,6 +14,7 @@ from portal import audit
 
 
 class Command(BaseCommand):
+    requires_system_checks = []  # scripts call it often; `manage.py check` and the tests run them
     help = "Proves all snapshots and artifacts from their bytes. Exit code 1 when there is any fault, and which."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -1,0 +1,85 @@
+"""Template tags of the evidence pages: what rows of the database and of reports read like."""
+
+from datetime import datetime, timedelta
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from connectors import display, registry, troubleshooting
+from connectors.models import Connection, SyncRun
+from connectors.spec import Actor, Covered, Hint, State, standing
+
+from ..progress import Progress, progress
+
+register = template.Library()
+
+# Who must do something, as ConnectorError and Hint say it.
+_WHO: dict[Actor, str] = {
+    "admin": "An administrator of this portal, with an owner of the workspace",
+    "time": "Nobody: it passes with time",
+    "developer": "Whoever maintains this portal",
+}
+
+
+@register.filter
+def run_state(run: SyncRun) -> State:
+    return display.run_state(run.state)
+
+
+@register.filter
+def took(run: SyncRun) -> timedelta | None:
+    return display.took(run)
+
+
+@register.filter
+def progress_at(run: SyncRun, now: datetime) -> Progress:
+    return progress(run, now)
+
+
+@register.filter
+def connection_state(connection: Connection) -> State:
+    return display.connection_state(connection)
+
+
+@register.filter
+def schedule(connection: Connection) -> str:
+    return display.schedule_words(connection)
+
+
+@register.filter
+def covered_state(covered: Covered) -> State:
+    return State(*_named(standing(covered)))
+
+
+def _named(state: State) -> tuple[str, str]:  # the reason stands in a column of its own
+    return state.name, state.word
+
+
+@register.filter
+def region(connection: Connection) -> str:
+    return display.region_title(registry.get(connection.connector), connection.region)
+
+
+@register.filter
+def service(slug: str) -> str:
+    """A connector's title."""
+    return registry.get(slug).title
+
+
+@register.filter
+def hint_of(code: str, slug: str = "") -> Hint:
+    """What to know about a code, in the words of the connector that met it."""
+    return troubleshooting.hint(code, registry.get(slug) if slug else None)
+
+
+@register.filter
+def who(acts: Actor) -> str:
+    return _WHO[acts]
+
+
+@register.simple_tag
+def code_link(code: str) -> SafeString:
+    from django.urls import reverse
+
+    return format_html('<a href="{}"><code>{}</code></a>', reverse("troubleshooting-code", args=[code]), code)

@@ -1,0 +1,83 @@
+"""A document as a download: PDF, CSV or JSON. Recorded in the audit log; a failure is a page that says what to do."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import render
+
+from connectors import troubleshooting
+from portal import audit
+from portal.access import EXPORT, demand
+
+from ..document import Document, ExportError, filename
+from ..exports import csv, json, pdf
+
+TYPES = {"csv": "text/csv; charset=utf-8", "pdf": "application/pdf", "json": "application/json"}
+# Codes that pass with time or with less at once; all others are the portal's own fault.
+_PASSING = {"export-timeout", "export-memory", "export-typeset", "export-busy"}
+
+
+def download(request: HttpRequest, document: Document, fmt: str, target: Any) -> HttpResponseBase:
+    """`document` as `fmt`, with its number of rows in the header X-Row-Count. Raises Http404 for an unknown format.
+
+    `?table=` names the table of a CSV, `?bom=1` puts a byte order mark before it.
+    """
+    if fmt not in TYPES:
+        raise Http404
+    by = demand(request, EXPORT)
+    table = str(request.GET.get("table", "")) if fmt == "csv" else ""
+    try:
+        response = _MAKERS[fmt](document, table, request.GET)
+    except ExportError as error:
+        return failed(request, document.title, error)
+    name = filename(document, fmt, table)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Cache-Control"] = "private, no-store"
+    audit.record(
+        audit.Action.EXPORTED,
+        actor=by,
+        target=target,
+        request=request,
+        format=fmt,
+        report=document.name,
+        table=table,
+        snapshot=document.provenance.snapshot,
+        rows=int(response.headers["X-Row-Count"]),
+    )
+    return response
+
+
+def rows_of(document: Document) -> int:
+    return sum(csv.count(document, table.name) for table in document.report.tables)
+
+
+def _csv(document: Document, table: str, query: Mapping[str, Any]) -> HttpResponseBase:
+    pieces: Iterable[bytes] = csv.stream(document, table, bom=query.get("bom") == "1")
+    headers = {"X-Row-Count": str(csv.count(document, table))}
+    return StreamingHttpResponse(pieces, content_type=TYPES["csv"], headers=headers)
+
+
+def _pdf(document: Document, table: str, query: Mapping[str, Any]) -> HttpResponseBase:
+    made = pdf.render(document)
+    headers = {"X-Row-Count": str(made.rows), "X-Rows-Shown": str(made.shown)}
+    return HttpResponse(made.data, content_type=TYPES["pdf"], headers=headers)
+
+
+def _json(document: Document, table: str, query: Mapping[str, Any]) -> HttpResponseBase:
+    headers = {"X-Row-Count": str(rows_of(document))}
+    return HttpResponse(json.render(document), content_type=TYPES["json"], headers=headers)
+
+
+_MAKERS = {"csv": _csv, "pdf": _pdf, "json": _json}
+
+
+def failed(request: HttpRequest, title: str, error: ExportError) -> HttpResponse:
+    """The page that says why there is no download. Raises Http404 when it was asked for a table that is not there."""
+    if error.code == "export-table":
+        raise Http404
+    hint = troubleshooting.hint(error.code)
+    status = 503 if error.code in _PASSING else 500
+    context = {"title": title, "error": error, "hint": hint}
+    return render(request, "evidence/export_failed.html", context, status=status)

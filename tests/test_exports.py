@@ -1,0 +1,436 @@
+"""CSV, JSON and PDF: what went in comes out, whole and harmless, and the same every time."""
+
+import csv as standard_csv
+import io
+import json as standard_json
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import pypdf
+import pytest
+
+from connectors.spec import Cell, Column, Coverage, Covered, Edge, Flow, Node, Report, State, Table
+from evidence.document import Document, ExportError, Provenance, Rows, completeness
+from evidence.exports import csv, json, layout, pdf
+
+READ = datetime(2026, 11, 23, 6, 0, 41, tzinfo=UTC)
+DIGEST = "9f3c41d8" + "0123456789abcdef" * 3 + "e21a07b4"
+LONG = "".join(f"part{n:03d}-" for n in range(20))
+NAMES = (
+    "=1+1",
+    "<script>alert(1)</script>",
+    '#read("/etc/passwd")',
+    '#import "@preview/x:1.0.0": *',
+    "[link](file:///etc/passwd)",
+    "$x^2$ *bold* `raw` @ref <label> \\u{41}",
+    "نقطة البيع – الرياض",
+    "実店舗イベント 简体 한국어",
+    "Rocket 🚀 😀",
+    "evil\u202egpj.exe",
+    "no font \u0378",
+    "mark on b\u1ac2",
+    LONG,
+)
+COLUMNS = (Column("name", "Name"), Column("id", "Id", "id"), Column("rows", "Rows", "number"), Column("state", "State"))
+
+
+def covered(title: str, coverage: Coverage = Coverage.COMPLETE, as_of: int = 128, reason: str = "") -> Covered:
+    return Covered(title.lower(), title, coverage, 12, 1, 12, as_of, reason)
+
+
+def document(*tables: Table, flow: Flow | None = None) -> Document:
+    source = Provenance(
+        workspace_name="Northwind Bikes production",
+        workspace_slug="northwind-prod",
+        workspace_id="9aQ1Lj62S4bomZKLF4DPqW",
+        connection="Segment production",
+        region="US",
+        snapshot=128,
+        published_at=READ,
+        window=(READ - timedelta(seconds=40), READ),
+        header_sha256=DIGEST,
+        previous_sha256="0c" * 32,
+        key_id="ed25519:7c1f",
+        coverage=(
+            covered("Sources"),
+            covered("Audit trail", Coverage.DENIED, 120, "Segment answered 403"),
+            covered("Reverse ETL", Coverage.NOT_ENABLED, 0, "Not part of the plan"),
+        ),
+        app_version="0.1.0",
+        policy="segment/3",
+    )
+    facts = (("Sources", 12), ("Verdict", State("fail", "Fail", "two have no owner")))
+    report = Report(tables, facts=facts, flow=flow, notes=("A note.",))
+    return Document(title="Source register", subtitle="What sends data?", provenance=source, report=report, name="sources",
+                    gaps=("Delivery was not read.",))  # fmt: skip
+
+
+def table(*rows: tuple[Cell, ...], columns: tuple[Column, ...] = COLUMNS, name: str = "sources") -> Table:
+    return Table(name, name.capitalize(), columns, Rows(rows))
+
+
+def one_column(*cells: Cell) -> Document:
+    return document(table(*((cell,) for cell in cells), columns=(Column("c", "Cell"),)))
+
+
+def numbered(many: int) -> Iterator[tuple[Cell, ...]]:
+    return ((f"Source {n}", f"id{n}", n, State("pass", "Complete", "read")) for n in range(many))
+
+
+# --- CSV ----------------------------------------------------------------------------------------
+
+
+def csv_rows(made: Document, **options: Any) -> list[list[str]]:
+    text = b"".join(csv.stream(made, **options)).decode("utf-8-sig")
+    return list(standard_csv.reader(io.StringIO(text, newline="")))
+
+
+def test_csv_holds_a_header_and_the_rows_and_nothing_else() -> None:
+    made = document(table(("Web, shop", 'a "b"', 3, State("denied", "Denied", "403")), ("two\r\nlines", "", 0.5, None)))
+    assert csv_rows(made) == [
+        ["Name", "Id", "Rows", "State"],
+        ["Web, shop", 'a "b"', "3", "Denied: 403"],
+        ["two\r\nlines", "", "0.5", ""],
+    ]
+    assert b"".join(csv.stream(made)).count(b"\r\n") == 4
+    assert csv.count(made) == 2
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        (None, ""), (True, "yes"), (False, "no"), (-5, "-5"), (2.5, "2.5"), (State("off", "Off"), "Off"),
+        (("a", "b"), "a; b"), ((), ""), ("نقطة 実 😀", "نقطة 実 😀"), ("nul\x00l", "null"), ("\x00=1", "'=1"),
+    ],
+)  # fmt: skip
+def test_csv_cells(cell: Cell, text: str) -> None:
+    assert csv_rows(one_column("first", cell))[2:] == [[text]] or (text == "" and csv_rows(one_column(cell))[1] == [""])
+
+
+FORMULAS = ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "\n1", "  =1", '"=1', "' -1", "＝1", "＋1", "－1", "＠1", "\u00a0=1",
+            "\u3000=1", "\ufeff=1", "\u200b@", "\x0b=1", '=HYPERLINK("http://example.com")', "\t", "-"]  # fmt: skip
+
+
+@pytest.mark.parametrize("cell", FORMULAS)
+def test_no_cell_is_a_formula(cell: str) -> None:
+    held: tuple[Cell, ...] = (cell, (cell, "x"), ("x", cell), State("fail", cell, cell))
+    shown = [row[0] for row in csv_rows(one_column(*held))[1:]]
+    assert shown == [f"'{cell}", f"'{cell}; x", f"x; '{cell}", f"'{cell}: {cell}"]
+
+
+def test_no_title_is_a_formula() -> None:
+    assert csv_rows(document(table(columns=(Column("x", "=1"),)))) == [["'=1"]]
+
+
+@pytest.mark.parametrize("cell", ["a=1", "1-1", "Über", "(=1)", "漢=1", "x\t=1", "#1", "a", ""])
+def test_other_text_is_left_alone(cell: str) -> None:
+    assert csv_rows(one_column("first", cell, "last"))[2:] == [[cell], ["last"]]
+
+
+def test_csv_is_the_same_every_time_and_starts_with_the_mark_only_if_asked() -> None:
+    made = document(table(*numbered(50)))
+    plain = b"".join(csv.stream(made))
+    assert plain == b"".join(csv.stream(made))
+    assert b"".join(csv.stream(made, bom=True)) == b"\xef\xbb\xbf" + plain
+    assert b"".join(csv.stream(document(table()), bom=True)).decode("utf-8-sig") == "Name,Id,Rows,State\r\n"
+
+
+def test_csv_of_many_rows_comes_in_pieces_as_they_are_made() -> None:
+    made: list[int] = []
+
+    def rows() -> Iterator[tuple[Cell, ...]]:
+        for n in range(20_000):
+            made.append(n)
+            yield (f"Source {n}", "x" * 20, n, None)
+
+    pieces = csv.stream(document(Table("sources", "Sources", COLUMNS, rows)))
+    first = next(pieces)
+    assert 64_000 <= len(first) < 80_000
+    assert len(made) < 3_000
+    rest = list(pieces)
+    assert all(len(piece) < 80_000 for piece in rest)
+    assert (first + b"".join(rest)).count(b"\r\n") == 20_001
+
+
+def test_csv_is_quick() -> None:
+    made = document(Table("sources", "Sources", COLUMNS, lambda: numbered(10_000)))
+
+    def seconds() -> float:
+        begun = perf_counter()
+        sum(map(len, csv.stream(made)))
+        return perf_counter() - begun
+
+    assert min(seconds() for _ in range(3)) < 10_000 / 20_000  # 100,000 rows a second on a quiet machine
+
+
+def test_csv_of_a_table_by_name_and_of_none() -> None:
+    made = document(table(name="one"), table(("a", "b", 1, None), name="two"))
+    assert len(csv_rows(made, table_name="two")) == 2
+    assert (csv.count(made), csv.count(made, "two")) == (0, 1)
+    with pytest.raises(ExportError) as caught:
+        csv.stream(made, "three")  # at once, not at the first piece
+    assert caught.value.code == "export-table"
+
+
+# --- JSON ---------------------------------------------------------------------------------------
+
+
+def test_json_says_everything_unescaped() -> None:
+    rows = tuple((name, f"id{n}", n, State("unknown", "Unknown", "why")) for n, name in enumerate(NAMES))
+    flow = Flow(("A", "B"), (Node("a", "a", 0, "g", "n"), Node("b", "b", 1, gap=True)), (Edge("a", "b", "gap"),))
+    made = document(table(*rows), flow=flow)
+    raw = json.render(made)
+    said = standard_json.loads(raw)
+    assert [row["name"] for row in said["tables"][0]["rows"]] == list(NAMES)
+    assert said["tables"][0]["rows"][3] == {
+        "name": NAMES[3], "id": "id3", "rows": 3, "state": {"state": "unknown", "word": "Unknown", "why": "why"},
+    }  # fmt: skip
+    assert said["tables"][0]["row_count"] == len(NAMES)
+    assert said["provenance"]["header_sha256"] == DIGEST
+    assert said["provenance"]["published_at"] == "2026-11-23T06:00:41+00:00"
+    assert [entry["coverage"] for entry in said["coverage"]] == ["complete", "denied", "not_enabled"]
+    assert said["completeness"]["headline"] == "1 of 3 streams complete"
+    assert said["flow"]["edges"] == [{"start": "a", "end": "b", "kind": "gap"}]
+    assert "実店舗" in raw.decode()
+    assert raw == json.render(made)
+
+
+def test_json_refuses_a_row_that_does_not_fit_its_columns() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        json.render(document(table(("only one",))))
+
+
+# --- PDF ----------------------------------------------------------------------------------------
+
+
+FLOW = Flow(
+    ("Sources", "Plans"),
+    (*(Node(f"s{at}", name, 0, "Group") for at, name in enumerate(NAMES)), Node("p", "The plan", 1)),
+    tuple(Edge(f"s{at}", "p") for at in range(len(NAMES))),
+)
+
+
+def hostile() -> Document:
+    rows = tuple((name, f"{n:032x}", n * 1000, State("denied", "Denied", name)) for n, name in enumerate(NAMES))
+    more = tuple((f"Source {n}", f"id{n}", n, None) for n in range(60))
+    return document(table(*rows, *more), table(("x" * 10_000, "id", 1, None), name="huge"), flow=FLOW)
+
+
+@pytest.fixture(scope="module")
+def made() -> pdf.Pdf:
+    return pdf.render(hostile())
+
+
+@pytest.fixture(scope="module")
+def reader(made: pdf.Pdf) -> pypdf.PdfReader:
+    return pypdf.PdfReader(io.BytesIO(made.data))
+
+
+@pytest.fixture(scope="module")
+def pages(reader: pypdf.PdfReader) -> list[str]:
+    return [page.extract_text() for page in reader.pages]
+
+
+def unbroken(pages: list[str]) -> str:
+    return re.sub(r"\s+", "", "".join(pages))
+
+
+def outline(entries: Any) -> list[str]:
+    return [title for entry in entries for title in (outline(entry) if isinstance(entry, list) else [entry.title])]
+
+
+def test_pdf_says_where_it_comes_from(pages: list[str]) -> None:
+    for said in ("Source register", "What sends data?", "Northwind Bikes production", "9aQ1Lj62S4bomZKLF4DPqW", DIGEST,
+                 "0c" * 32, "ed25519:7c1f", "segment/3", "2026-11-23 06:00:01 to 2026-11-23 06:00:41 UTC"):  # fmt: skip
+        assert said in pages[0]
+
+
+def test_pdf_says_what_is_missing(pages: list[str]) -> None:
+    text = " ".join(" ".join(pages).split())
+    headline, sentences = completeness(hostile().provenance)
+    assert headline in text
+    assert all(sentence in text for sentence in (*sentences, "Delivery was not read."))
+    assert "What this evidence cannot prove" in text
+    assert "It cannot show what the service left out" in text
+    assert "Denied – 120 Segment answered 403" not in text  # 12 records were read before, so a count stands there
+    assert "Denied 12 120 Segment answered 403" in text
+
+
+def test_pdf_pages_are_numbered_and_carry_the_digest(pages: list[str]) -> None:
+    for at, text in enumerate(pages, 1):
+        assert f"Page {at} of {len(pages)}" in text
+        assert "Snapshot 128, header 9f3c41d8…e21a07b4" in text
+
+
+def test_pdf_has_bookmarks(reader: pypdf.PdfReader) -> None:
+    assert outline(reader.outline) == [
+        "Where this comes from", "Completeness", "What could not be seen", "What this evidence cannot prove", "Summary",
+        "Data flow", "Sources", "Huge", "Characters shown as escapes",
+    ]  # fmt: skip
+
+
+def test_pdf_is_tagged_archivable_and_dated(reader: pypdf.PdfReader) -> None:
+    root = reader.root_object
+    assert root["/MarkInfo"]["/Marked"] is True
+    assert root["/Lang"] == "en"
+    declared = root["/Metadata"].get_object().get_data().decode()
+    for standard in ("<pdfaid:part>3<", "<pdfaid:conformance>A<", "<pdfuaid:part>1<"):
+        assert standard in declared
+    assert reader.metadata is not None
+    assert reader.metadata.title == "Source register, Northwind Bikes production"
+    assert reader.metadata.creation_date == READ
+    assert DIGEST in str(reader.metadata.subject)
+    assert {"Table", "TH", "TD", "H1", "Figure"} <= roles(root["/StructTreeRoot"])
+
+
+def roles(element: Any) -> set[str]:
+    element = element.get_object() if hasattr(element, "get_object") else element
+    if isinstance(element, list):
+        return {role for each in element for role in roles(each)}
+    if not isinstance(element, dict):
+        return set()
+    found = {str(element["/S"]).strip("/")} if "/S" in element else set()
+    return found | roles(element.get("/K", []))
+
+
+def test_pdf_tables_repeat_their_heads(pages: list[str]) -> None:
+    of_table = [text for text in pages if "Source 5" in text]
+    assert len(of_table) >= 2
+    assert all(re.search(r"Name\s+Id\s+Rows\s+State", text) for text in of_table)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.isascii()])
+def test_pdf_shows_what_looks_like_source_as_it_is(pages: list[str], name: str) -> None:
+    text = unbroken(pages)
+    assert text.count(re.sub(r"\s+", "", name)) >= 2  # in the name and in the reason of its state
+    assert "root:x:0" not in text
+
+
+def test_pdf_holds_whole_long_texts(pages: list[str]) -> None:
+    assert "x" * 10_000 in unbroken([text.split("Id Rows State", 1)[-1].split("Snapshot 128", 1)[0] for text in pages])
+
+
+def test_pdf_links_lead_nowhere_outside(reader: pypdf.PdfReader) -> None:
+    actions = [note.get_object().get("/A", {}) for page in reader.pages for note in page.get("/Annots", [])]
+    assert not [action for action in actions if "/URI" in action or "/F" in action]
+    assert "/AF" not in reader.root_object
+
+
+def test_characters_without_a_font_are_shown_and_named(made: pdf.Pdf, pages: list[str]) -> None:
+    for name in ("U+0378", "U+202E RIGHT-TO-LEFT OVERRIDE", "U+1AC2 COMBINING RIGHT PARENTHESIS ABOVE RIGHT"):
+        assert name in made.replaced
+    text = "\n".join(pages)
+    assert "evil\\u{202E}gpj.exe" in text
+    assert "no font \\u{378}" in text
+    assert "mark on b\\u{1AC2}" in text
+    assert "\\u{202E} right-to-left override" in text.split("Characters shown as escapes")[-1]
+
+
+@pytest.mark.skipif(not pdf.font_folders(), reason="no font package is installed")
+def test_every_script_has_a_font(made: pdf.Pdf, pages: list[str]) -> None:
+    assert len(made.replaced) == 3
+    assert all(word in "".join(pages) for word in ("実店舗イベント", "简体", "한국어", "🚀", "😀"))
+
+
+def test_pdf_is_the_same_every_time(made: pdf.Pdf) -> None:
+    assert pdf.render(hostile()).data == made.data
+
+
+def test_rows_are_counted(made: pdf.Pdf) -> None:
+    assert (made.rows, made.shown) == (len(NAMES) + 61, len(NAMES) + 61)
+
+
+def test_a_long_table_shows_its_first_rows_and_says_so() -> None:
+    drawn = [0]
+
+    def rows() -> Iterator[tuple[Cell, ...]]:
+        for row in numbered(2_000):
+            drawn[0] += 1
+            yield row
+
+    many = Table("many", "Many", COLUMNS, rows)
+    result = pdf.render(document(many, table(("Last", "l", 1, None), name="few")), limit_rows=41)
+    text = " ".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(result.data)).pages)
+    assert (result.rows, result.shown) == (2_001, 41)
+    assert "Showing the first 40 of 2,000 rows; the CSV export of the same snapshot has all." in text
+    assert "Source 39" in text
+    assert "Source 40" not in text
+    assert "Last" in text
+    assert drawn == [2_000]  # counted once, not held
+
+
+@pytest.mark.parametrize(
+    ("totals", "limit", "shares"),
+    [
+        ([5, 5], 10, [5, 5]),
+        ([100, 5], 10, [5, 5]),
+        ([100, 2, 100], 10, [4, 2, 4]),
+        ([], 10, []),
+        ([9], 3, [3]),
+        ([0, 4], 3, [0, 3]),
+    ],
+)
+def test_small_tables_stay_whole(totals: list[int], limit: int, shares: list[int]) -> None:
+    assert layout._shares(totals, limit) == shares
+
+
+def test_a_report_without_anything_is_a_pdf_too() -> None:
+    bare = replace(document(table()), subtitle="", gaps=())
+    bare = replace(bare, report=Report(bare.report.tables), provenance=replace(bare.provenance, coverage=()))
+    text = pypdf.PdfReader(io.BytesIO(pdf.render(bare).data)).pages[-1].extract_text()
+    assert "0 rows" in text
+
+
+def test_too_slow_and_too_large_have_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    made = document(table(*numbered(400)))
+    with pytest.raises(ExportError) as late:
+        pdf.render(made, timeout=0.05)
+    with pytest.raises(ExportError) as large:
+        pdf.render(made, memory=60 << 20)
+    assert (late.value.code, large.value.code) == ("export-timeout", "export-memory")
+    assert "60 MB" in large.value.message
+    assert list(tmp_path.iterdir()) == []  # nothing is left behind
+
+
+def test_the_typesetter_gets_nothing_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[dict[str, Any]] = []
+    run = pdf.subprocess.run
+    monkeypatch.setenv("SECRET_KEY", "canary")
+    monkeypatch.setattr(pdf.subprocess, "run", lambda *args, **options: seen.append(options) or run(*args, **options))
+    pdf.render(document(table()))
+    assert set(seen[0]["env"]) <= {"LANG", "TMPDIR", "LD_LIBRARY_PATH"}
+
+
+def test_text_that_breaks_the_typesetter_is_shown_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+    typeset, asked = pdf._typeset, []
+
+    def panics(told: Any, *rest: Any) -> Any:
+        asked.append(bool(told.get("plain")))
+        if not asked[-1]:
+            raise ExportError("export-typeset", "it ended with code 1")
+        return typeset(told, *rest)
+
+    monkeypatch.setattr(pdf, "_typeset", panics)
+    made = pdf.render(document(table(("実店舗 café – “x”", "id", 1, None))))
+    assert asked == [False, True]
+    assert [name.split()[0] for name in made.replaced] == ["U+5B9F", "U+5E97", "U+8217"]
+    assert "\\u{5B9F}\\u{5E97}\\u{8217} café – “x”" in pypdf.PdfReader(io.BytesIO(made.data)).pages[
+        -1
+    ].extract_text() + (pypdf.PdfReader(io.BytesIO(made.data)).pages[-2].extract_text())
+
+
+def test_a_refusal_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    failure = pdf._failure(2, b'{"error": "unknown variable: x"}', 1, 1 << 20)
+    assert (failure.code, failure.message) == (
+        "export-typeset", "The typesetter could not make the PDF: unknown variable: x.",
+    )  # fmt: skip
+    assert pdf._failure(1, b"Traceback ... PanicException", 1, 1 << 20).code == "export-typeset"
+    assert pdf._failure(-9, b"", 1, 1 << 20).code == "export-memory"
+    assert pdf._failure(-24, b"", 7, 1 << 20).message.startswith("The PDF was not ready after 7 seconds")
