@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from .http import Client
 from .reading import verdict
-from .spec import Connector, ConnectorError, Denied, Identity, Record, Region, Stream, Way
+from .spec import Connector, ConnectorError, Identity, Record, Region, Stream, Way
 
 OpenClient = Callable[[Region], Client]
 READABLE = "readable"
@@ -43,7 +43,11 @@ class Found:
 
 
 def check(connector: Connector, regions: Sequence[Region], open_client: OpenClient) -> Found:
-    """Tries the regions in the given order, then every stream in the one that answers."""
+    """Tries the regions in the given order, then every stream in the one that answers.
+
+    When none does, the first one's error is told: the others refuse any token that is not theirs, so what they
+    say proves nothing about it.
+    """
     tried: dict[str, str] = {}
     errors: list[ConnectorError] = []
     for region in regions:
@@ -58,14 +62,9 @@ def check(connector: Connector, regions: Sequence[Region], open_client: OpenClie
             client.close()
         tried[region.name] = "answered"
         return Found("", "", region.name, tried, identity, capabilities(connector, open_client(region)))
-    worst = _most_telling(errors)
-    code = "token-rejected" if worst.status in (401, 403) else worst.code
-    return Found(code, worst.message, "", tried)
-
-
-def _most_telling(errors: Sequence[ConnectorError]) -> ConnectorError:
-    """A region that knows the service and refuses the token says more than one that could not be reached."""
-    return next((error for error in errors if isinstance(error, Denied)), errors[0])
+    chosen = errors[0]
+    code = "token-rejected" if chosen.status in (401, 403) else chosen.code
+    return Found(code, chosen.message, "", tried)
 
 
 def capabilities(connector: Connector, client: Client) -> dict[str, Capability]:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from . import locker, records
 from .http import Client
-from .spec import Connector, ConnectorError, Coverage, Json, Stream, Unexpected, Way
+from .spec import UNREADABLE, Connector, ConnectorError, Coverage, Json, Stream, Unexpected, Way
 
 LOOK_UP_SECONDS = 0.25
 SLACK_PAGES = 10
@@ -302,7 +302,7 @@ class Reading:
             if record is None:
                 continue
             rest = project(record, notes)
-            if not isinstance(rest, dict) or records.UNREADABLE in rest:
+            if not isinstance(rest, dict) or UNREADABLE in rest:
                 raise Unexpected("record-not-object", f"A record of {stream.title} is not an object.")
             kept.append((records.key_of(stream, rest), rest))
         return locker.seal(self._workspace, name, self._policies[name], kept)

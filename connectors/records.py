@@ -11,9 +11,8 @@ from urllib.parse import quote
 
 from portal.canon import canonical, digest, fingerprint
 
-from .spec import Json, Record, Rule, Shape, Stream, Unexpected
+from .spec import UNREADABLE, Json, Record, Rule, Shape, Stream, Unexpected
 
-UNREADABLE = "$unreadable"
 LONGEST_KEY = 240
 _SCALARS = (str, int, float, bool, type(None))
 

@@ -19,7 +19,7 @@ WIDTH = 1120  # of the drawing, in its own units
 _MARGIN, _TOP, _BOX, _PITCH, _HEADING, _GAP = 8, 26, 23, 27, 20, 12
 _FONT, _SMALL = 12, 11  # sizes of `.flow text` and of `.t2` and `.t3` in the stylesheet
 
-_MEANS = {"plan": "follows a plan", "gap": "no plan", "unknown": "plan unknown", "off": "disabled"}
+_MEANS = {"plan": "follows a plan", "gap": "no plan", "unknown": "not known", "off": "disabled"}
 
 # The light theme of the stylesheet, for print.
 _INK = {

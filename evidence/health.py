@@ -4,7 +4,7 @@ Asks the database the same number of questions whatever the number of workspaces
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -66,14 +66,17 @@ class Health:
     @cached_property
     def state(self) -> State:
         """The workspace in one state and word."""
-        if self.connection is None:
-            return State("na", "Disconnected")
         if self.run is not None and self.run.active:
             return State("run", "Syncing")
+        if self.connection is None:
+            return State("na", "Disconnected")
         if self.connection.error_code:
             return State("failed", "Last sync failed")
         if self.connection.state == ConnectionState.PAUSED:
             return State("off", "Paused")
+        return self._reading()
+
+    def _reading(self) -> State:
         if self.snapshot is None:
             return State("none", "Never synced")
         if self.missing:
@@ -91,16 +94,15 @@ def health(workspaces: Iterable[Workspace]) -> list[Health]:
     last = SyncRun.objects.filter(connection__workspace__in=held).values("connection__workspace")
     runs = {
         run.connection.workspace_id: run
-        for run in SyncRun.objects.filter(pk__in=last.annotate(last=Max("pk")).values("last")).select_related("connection")
+        for run in SyncRun.objects.filter(pk__in=last.annotate(last=Max("pk")).values("last")).select_related(
+            "connection"
+        )
     }
     snapshots = {
         snapshot.workspace_id: snapshot
         for snapshot in Snapshot.objects.filter(workspace__in=held, seq=F("workspace__head"))
     }
-    return [
-        Health(each, connections.get(each.pk), runs.get(each.pk), snapshots.get(each.pk))
-        for each in held
-    ]
+    return [Health(each, connections.get(each.pk), runs.get(each.pk), snapshots.get(each.pk)) for each in held]
 
 
 # --- what needs attention -----------------------------------------------------------------------
@@ -134,7 +136,9 @@ def _matters(health: Health, now: datetime) -> Iterable[Matter]:
     if health.missing:
         yield _incomplete(health)
     if health.snapshot is None and not connection.error_code and not (health.run and health.run.active):
-        yield Matter(State("none", "Never synced"), "It has never been read", "There is no evidence yet.", health.workspace)
+        yield Matter(
+            State("none", "Never synced"), "It has never been read", "There is no evidence yet.", health.workspace
+        )
     if health.snapshot is not None and _stale(connection, health.snapshot, now):
         yield Matter(
             State("stale", "Stale"),
@@ -167,12 +171,8 @@ def _incomplete(health: Health) -> Matter:
     more = f" and {len(health.missing) - 4} more" if len(health.missing) > 4 else ""
     many = f"{len(health.missing)} of {len(health.coverage)} streams were not read"
     acts = "admin" if any(covered.coverage is Coverage.DENIED for covered in health.missing) else "time"
-    mark = State("denied", "Denied") if acts == "admin" else State(*_words(standing(first)))
+    mark = State("denied", "Denied") if acts == "admin" else replace(standing(first), why="")
     return Matter(mark, many, f"{named}{more}. {first.reason}".strip(), health.workspace, acts, health.run)
-
-
-def _words(state: State) -> tuple[str, str]:
-    return state.name, state.word
 
 
 def _stale(connection: Connection, snapshot: Snapshot, now: datetime) -> bool:

@@ -11,7 +11,7 @@ SILENT_AFTER = timedelta(seconds=20)
 
 @dataclass(frozen=True)
 class Progress:
-    """`left` is None when nothing can be said of it; `silent` is how long a running worker has said nothing, if long."""
+    """`left` is None when nothing can be said of it; `silent` is how long the worker has said nothing, if long."""
 
     done: int
     expected: int

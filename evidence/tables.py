@@ -9,7 +9,7 @@ What is not understood is left aside: an unknown parameter or a hostile value ch
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -145,19 +145,19 @@ class _Filter:
         self.at, self.title, self.name = at, column.title, f"{FILTER}{column.name}"
         self.chosen = str(query.get(self.name, ""))
 
-    def labels(self, row: Row) -> Iterable[str]:
+    def labels(self, row: Row) -> tuple[str, ...]:
         return labels(row[self.at])
 
     def passes(self, row: Row) -> bool:
         return not self.chosen or self.chosen in self.labels(row)
 
 
-def labels(cell: Cell) -> Iterable[str]:
+def labels(cell: Cell) -> tuple[str, ...]:
     """The values under which a filter finds a cell: each entry of a list, the word of a state."""
     if isinstance(cell, State):
         return (cell.word,)
     if isinstance(cell, tuple):
-        return dict.fromkeys(cell) or (NOTHING,)
+        return tuple(dict.fromkeys(cell)) or (NOTHING,)
     return (wording(cell) or NOTHING,)
 
 

@@ -4,12 +4,15 @@ import re
 import unicodedata
 from functools import lru_cache
 
-# Characters that hide, reorder or break text: controls except the line feed, line and paragraph separators,
-# zero-width spaces, bidi overrides and isolates, surrogates, noncharacters, and those of private use, which every
-# font draws in its own way. Joiners and direction marks stay: Arabic, Persian, Indic scripts and emoji need them.
+# Characters that hide, reorder or break text: controls except the line feed, soft hyphens, fillers, line and paragraph
+# separators, zero-width spaces, direction marks, overrides and isolates, surrogates, noncharacters, and those of
+# private use, which every font draws in its own way. Joiners are needed inside of Persian, Indic scripts and emoji;
+# beside Latin they only hide, and typst then copies one with every such letter of the whole PDF.
 _HIDDEN = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060-\u206f\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef"
-    "\ufeff\ufff0-\ufffb\ufffe\uffff\U000f0000-\U0010ffff]"
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
+    "\U000f0000-\U0010ffff]"
+    "|(?<![^\x00-\u02ff])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\u02ff])"
 )
 
 # Advances of a wide sans serif (DejaVu Sans), in em: what fits there fits in any common one.

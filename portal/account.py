@@ -1,5 +1,7 @@
 """What people set for themselves: their password, and light or dark."""
 
+from typing import cast
+
 from django.contrib import messages
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.forms import PasswordChangeForm
@@ -38,10 +40,10 @@ class Password(auth_views.PasswordChangeView):
     template_name = "account/password.html"
     success_url = reverse_lazy("password")
 
-    def form_valid(self, form: "PasswordChangeForm[User]") -> HttpResponse:
-        response = super().form_valid(form)
+    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
+        response, person = super().form_valid(form), cast("User", self.request.user)
         audit.record(
-            audit.Action.PERSON_CHANGED, actor=form.user, target=form.user, request=self.request, what="own password"
+            audit.Action.PERSON_CHANGED, actor=person, target=person, request=self.request, what="own password"
         )
         messages.success(self.request, "Your password is changed. Your other sessions are signed out.")
         return response

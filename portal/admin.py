@@ -97,7 +97,11 @@ class PersonForm(forms.ModelForm[User]):
 class NewPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]  # takes no argument at run time
     """Everybody signs in with a password, so the choice to have none is not offered."""
 
-    usable_password = None
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields.pop("usable_password", None)
+        for field in self.fields.values():
+            field.required = True
 
 
 class RoleFilter(admin.SimpleListFilter):
@@ -121,6 +125,7 @@ class PeoplePages(ReadOnlyPages, UserAdmin[User]):
     form = PersonForm
     add_form = NewPersonForm
     change_password_form = NewPasswordForm
+    change_user_password_template = "admin/portal_new_password.html"  # noqa: S105  # a file
     add_fieldsets = (
         (None, {"fields": ("username", "first_name", "last_name", "email", "role", "password1", "password2")}),
     )

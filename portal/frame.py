@@ -50,30 +50,43 @@ NAV: tuple[tuple[str, tuple[Entry, ...]], ...] = (
 )
 
 
+@dataclass(frozen=True)
+class Line:
+    """An entry as it stands on a page."""
+
+    title: str
+    icon: str
+    href: str
+    current: bool
+
+
+@dataclass(frozen=True)
+class Group:
+    title: str
+    entries: tuple[Line, ...]
+
+
 def shell(request: HttpRequest) -> dict[str, Any]:
     """What every page's frame needs. Asks the database for nothing but the person's own rights."""
     theme = request.COOKIES.get(THEME_COOKIE, "")
     return {"product": PRODUCT, "theme": theme if theme in THEMES else "", "nav": _navigation(request)}
 
 
-def _navigation(request: HttpRequest) -> list[dict[str, Any]]:
+def _navigation(request: HttpRequest) -> list[Group]:
     """The groups of entries that this person may open; the entry with the longest matching address is current."""
     person = getattr(request, "user", None)
     if person is None or not person.is_authenticated:
         return []
-    groups = [
-        {"title": title, "entries": [_line(entry) for entry in entries if access.may(person, entry.permission)]}
-        for title, entries in NAV
-    ]
-    lines = [line for group in groups for line in group["entries"] if _within(request.path, line["href"])]
-    if lines:
-        max(lines, key=lambda line: len(line["href"]))["current"] = True
-    return [group for group in groups if group["entries"]]
+    open_to = {title: [each for each in entries if access.may(person, each.permission)] for title, entries in NAV}
+    within = [reverse(each.name) for entries in open_to.values() for each in entries]
+    here = max((href for href in within if _covers(href, request.path)), key=len, default="")
+    return [Group(title, tuple(_line(each, here) for each in entries)) for title, entries in open_to.items() if entries]
 
 
-def _line(entry: Entry) -> dict[str, Any]:
-    return {"title": entry.title, "icon": entry.icon, "href": reverse(entry.name), "current": False}
+def _line(entry: Entry, here: str) -> Line:
+    href = reverse(entry.name)
+    return Line(entry.title, entry.icon, href, current=href == here)
 
 
-def _within(path: str, href: str) -> bool:
+def _covers(href: str, path: str) -> bool:
     return path == href if href == "/" else path.startswith(href)

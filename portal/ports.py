@@ -7,6 +7,7 @@ from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 BACKLOG = 128
+LAST = 65535
 
 
 class PortTaken(Exception):
@@ -18,21 +19,20 @@ def listen(host: str, port: int) -> socket.socket:
 
     Raises PortTaken.
     """
+    another = f"choose another port, for instance: PORT={port + 1 if 0 < port < LAST else 8001} make run"
+    if not 0 <= port <= LAST:
+        raise PortTaken(f"There is no port {port}, they go from 0 to {LAST}: {another}")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(address[:2], family=family, backlog=BACKLOG)  # type: ignore[arg-type]  # (str, int)
-    except (OSError, OverflowError) as error:
-        raise PortTaken(_sentence(host, port, error)) from None
-
-
-def _sentence(host: str, port: int, error: OSError | OverflowError) -> str:
-    another = f"choose another port, for instance: PORT={port + 1 if 0 < port < 65535 else 8001} make run"
-    if isinstance(error, socket.gaierror):
-        return f"HOST={host} is no address of this machine: set HOST to one, for instance {LOOPBACK}."
-    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-        return f"Port {port} on {host} is taken by another program: stop that program or {another}"
-    reason = error.strerror or str(error) if isinstance(error, OSError) else "ports go from 0 to 65535"
-    return f"Port {port} on {host} cannot be used ({reason}): {another}"
+    except OSError as error:
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            sentence = f"HOST={host} is no address of this machine: set HOST to one, for instance {LOOPBACK}."
+        elif error.errno == errno.EADDRINUSE:
+            sentence = f"Port {port} on {host} is taken by another program: stop that program or {another}"
+        else:
+            sentence = f"Port {port} on {host} cannot be used ({error.strerror}): {another}"
+        raise PortTaken(sentence) from None
 
 
 def is_loopback(host: str) -> bool:

@@ -22,6 +22,7 @@ env = environ.Env()
 if keys.private_file(os.environ).exists():
     env.read_env(str(keys.private_file(os.environ)))
 DATA_DIR = keys.data_dir(os.environ)
+_YES, _NO = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
 
 def _key(name: str) -> str:
@@ -32,6 +33,21 @@ def _key(name: str) -> str:
             f"with new keys, or set {name} in the environment."
         )
     return value
+
+
+def _whole(name: str, default: int, least: int = 1) -> int:
+    value: str = env.str(name, default="").strip() or str(default)
+    if not value.isdecimal() or int(value) < least:
+        raise ImproperlyConfigured(f"{name} must be a whole number of at least {least}, not {value!r}.")
+    return int(value)
+
+
+def _switch(name: str, default: bool) -> bool:
+    """A word that is neither yes nor no stops the start, so that no typing error opens a door."""
+    value: str = env.str(name, default="").strip().lower() or str(default).lower()
+    if value not in _YES | _NO:
+        raise ImproperlyConfigured(f"{name} must be true or false, not {value!r}.")
+    return value in _YES
 
 
 def _regions(name: str) -> dict[str, str]:
@@ -55,19 +71,19 @@ if any(len(key) < 32 for key in FERNET_KEYS):
 FINGERPRINT_KEY = _key("FINGERPRINT_KEY")
 SIGNING_KEY_FILE = keys.signing_key_file(os.environ)
 TRUSTED_KEYS_FILE = Path(env.str("TRUSTED_KEYS_FILE", default="") or SIGNING_KEY_FILE.with_suffix(".pub"))
-DEBUG = env.bool("DEBUG", default=False)
-HTTPS = env.bool("HTTPS", default=True)
+DEBUG = _switch("DEBUG", default=False)
+HTTPS = _switch("HTTPS", default=True)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-PROXY_HOPS = env.int("PROXY_HOPS", default=0)
+PROXY_HOPS = _whole("PROXY_HOPS", 0, least=0)
 
 # --- where it runs ---
 HOST = env.str("HOST", default="127.0.0.1")
-PORT = env.int("PORT", default=8000)
-WEB_THREADS = env.int("WEB_THREADS", default=8)
-WORKERS = env.int("WORKERS", default=2)
+PORT = _whole("PORT", 8000, least=0)
+WEB_THREADS = _whole("WEB_THREADS", 8)
+WORKERS = _whole("WORKERS", 2)
 WORKER_NAME = (env.str("PORTAL_WORKER", default="") or socket.gethostname())[:80]
-SYNC_CONNECTIONS = env.int("SYNC_CONNECTIONS", default=8)
+SYNC_CONNECTIONS = _whole("SYNC_CONNECTIONS", 8)
 REGIONS = {"segment": _regions("SEGMENT_REGIONS")}
 
 INSTALLED_APPS = [
@@ -110,7 +126,11 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "portal.frame.shell",
             ],
-            "builtins": ["django.templatetags.static", "portal.templatetags.portal"],
+            "builtins": [
+                "django.templatetags.static",
+                "portal.templatetags.portal",
+                "evidence.templatetags.evidence",
+            ],
         },
     }
 ]

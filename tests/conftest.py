@@ -93,3 +93,14 @@ def sync_now(connected: Any) -> Callable[..., Any]:
         return driver.perform(run.pk, pause=lambda seconds: None)
 
     return once
+
+
+@pytest.fixture
+def spoil(db: None) -> Callable[[int], None]:
+    """Puts bytes that no key decrypts in the place of a connection's stored token."""
+
+    def garbage(pk: int) -> None:
+        with database.cursor() as cursor:
+            cursor.execute("UPDATE connectors_connection SET token = %s WHERE id = %s", [b"not a token of Fernet", pk])
+
+    return garbage

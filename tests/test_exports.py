@@ -4,12 +4,13 @@ import csv as standard_csv
 import io
 import json as standard_json
 import re
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pypdf
@@ -35,6 +36,7 @@ NAMES = (
     "evil\u202egpj.exe",
     "no font \u0378",
     "mark on b\u1ac2",
+    "joined 7\u200c5 \u200e7 می\u200cخواهم",
     LONG,
 )
 COLUMNS = (Column("name", "Name"), Column("id", "Id", "id"), Column("rows", "Rows", "number"), Column("state", "State"))
@@ -67,8 +69,14 @@ def document(*tables: Table, flow: Flow | None = None) -> Document:
     )
     facts = (("Sources", 12), ("Verdict", State("fail", "Fail", "two have no owner")))
     report = Report(tables, facts=facts, flow=flow, notes=("A note.",))
-    return Document(title="Source register", subtitle="What sends data?", provenance=source, report=report, name="sources",
-                    gaps=("Delivery was not read.",))  # fmt: skip
+    return Document(
+        title="Source register",
+        subtitle="What sends data?",
+        provenance=source,
+        report=report,
+        name="sources",
+        gaps=("Delivery was not read.",),
+    )
 
 
 def table(*rows: tuple[Cell, ...], columns: tuple[Column, ...] = COLUMNS, name: str = "sources") -> Table:
@@ -110,11 +118,33 @@ def test_csv_holds_a_header_and_the_rows_and_nothing_else() -> None:
     ],
 )  # fmt: skip
 def test_csv_cells(cell: Cell, text: str) -> None:
-    assert csv_rows(one_column("first", cell))[2:] == [[text]] or (text == "" and csv_rows(one_column(cell))[1] == [""])
+    assert csv_rows(one_column("first", cell))[2:] == [[text]]
 
 
-FORMULAS = ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "\n1", "  =1", '"=1', "' -1", "＝1", "＋1", "－1", "＠1", "\u00a0=1",
-            "\u3000=1", "\ufeff=1", "\u200b@", "\x0b=1", '=HYPERLINK("http://example.com")', "\t", "-"]  # fmt: skip
+FORMULAS = [
+    "=1+1",
+    "+1",
+    "-1",
+    "@x",
+    "\t=1",
+    "\r=1",
+    "\n1",
+    "  =1",
+    '"=1',
+    "' -1",
+    "＝1",
+    "＋1",
+    "－1",
+    "＠1",
+    "\u00a0=1",
+    "\u3000=1",
+    "\ufeff=1",
+    "\u200b@",
+    "\x0b=1",
+    '=HYPERLINK("http://example.com")',
+    "\t",
+    "-",
+]
 
 
 @pytest.mark.parametrize("cell", FORMULAS)
@@ -162,9 +192,9 @@ def test_csv_is_quick() -> None:
     made = document(Table("sources", "Sources", COLUMNS, lambda: numbered(10_000)))
 
     def seconds() -> float:
-        begun = perf_counter()
+        begun = process_time()
         sum(map(len, csv.stream(made)))
-        return perf_counter() - begun
+        return process_time() - begun
 
     assert min(seconds() for _ in range(3)) < 10_000 / 20_000  # 100,000 rows a second on a quiet machine
 
@@ -276,8 +306,8 @@ def test_pdf_has_bookmarks(reader: pypdf.PdfReader) -> None:
 
 
 def test_pdf_is_tagged_archivable_and_dated(reader: pypdf.PdfReader) -> None:
-    root = reader.root_object
-    assert root["/MarkInfo"]["/Marked"] is True
+    root: Any = reader.root_object
+    assert root["/MarkInfo"]["/Marked"] == True  # noqa: E712 (a PDF boolean)
     assert root["/Lang"] == "en"
     declared = root["/Metadata"].get_object().get_data().decode()
     for standard in ("<pdfaid:part>3<", "<pdfaid:conformance>A<", "<pdfuaid:part>1<"):
@@ -302,7 +332,7 @@ def roles(element: Any) -> set[str]:
 def test_pdf_tables_repeat_their_heads(pages: list[str]) -> None:
     of_table = [text for text in pages if "Source 5" in text]
     assert len(of_table) >= 2
-    assert all(re.search(r"Name\s+Id\s+Rows\s+State", text) for text in of_table)
+    assert all("Name Id Rows State" in re.split(r"Source \d+ id", text)[0] for text in of_table)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.isascii()])
@@ -313,7 +343,15 @@ def test_pdf_shows_what_looks_like_source_as_it_is(pages: list[str], name: str) 
 
 
 def test_pdf_holds_whole_long_texts(pages: list[str]) -> None:
-    assert "x" * 10_000 in unbroken([text.split("Id Rows State", 1)[-1].split("Snapshot 128", 1)[0] for text in pages])
+    lines = re.findall("x{10,}", "".join(pages))
+    assert sum(map(len, lines)) == 10_000
+    assert max(map(len, lines)) < 150  # as wide as its column
+
+
+def test_what_is_copied_holds_nothing_invisible(pages: list[str]) -> None:
+    text = "".join(pages).replace("می\u200cخواهم", "")
+    assert not re.findall("[\u00ad\u200b-\u200f\u2060-\u2069\ufeff]", text)
+    assert DIGEST in text
 
 
 def test_pdf_links_lead_nowhere_outside(reader: pypdf.PdfReader) -> None:
@@ -323,8 +361,10 @@ def test_pdf_links_lead_nowhere_outside(reader: pypdf.PdfReader) -> None:
 
 
 def test_characters_without_a_font_are_shown_and_named(made: pdf.Pdf, pages: list[str]) -> None:
-    for name in ("U+0378", "U+202E RIGHT-TO-LEFT OVERRIDE", "U+1AC2 COMBINING RIGHT PARENTHESIS ABOVE RIGHT"):
-        assert name in made.replaced
+    assert set(made.replaced) == {
+        "U+0378", "U+1AC2 COMBINING RIGHT PARENTHESIS ABOVE RIGHT", "U+200C ZERO WIDTH NON-JOINER",
+        "U+200E LEFT-TO-RIGHT MARK", "U+202E RIGHT-TO-LEFT OVERRIDE",
+    }  # fmt: skip
     text = "\n".join(pages)
     assert "evil\\u{202E}gpj.exe" in text
     assert "no font \\u{378}" in text
@@ -334,7 +374,6 @@ def test_characters_without_a_font_are_shown_and_named(made: pdf.Pdf, pages: lis
 
 @pytest.mark.skipif(not pdf.font_folders(), reason="no font package is installed")
 def test_every_script_has_a_font(made: pdf.Pdf, pages: list[str]) -> None:
-    assert len(made.replaced) == 3
     assert all(word in "".join(pages) for word in ("実店舗イベント", "简体", "한국어", "🚀", "😀"))
 
 
@@ -380,6 +419,24 @@ def test_small_tables_stay_whole(totals: list[int], limit: int, shares: list[int
     assert layout._shares(totals, limit) == shares
 
 
+def test_only_words_wider_than_their_column_are_broken() -> None:
+    told, _, _ = layout.job(document(table(("short words only", LONG, 1, State("fail", "Fail", LONG)))), 10)
+    name, key, _, state = told["tables"][0]["rows"][0]
+    assert name == "short words only"
+    assert key == {"t": LONG, "n": key["n"]}
+    assert (state["w"], state["t"], state["n"]) == ("Fail", LONG, state["n"])
+    assert 6 <= key["n"] < len(LONG)
+
+
+def test_many_columns_lie_across_the_page() -> None:
+    columns = tuple(Column(f"c{n}", f"Column {n}") for n in range(12))
+    wide, _, _ = layout.job(document(table(("a few words", *["text"] * 11), columns=columns)), 10)
+    narrow, _, _ = layout.job(document(table(columns=columns[:3])), 10)
+    assert (wide["wide"], narrow["wide"]) == (True, False)
+    shares = [column["share"] for column in wide["tables"][0]["columns"]]
+    assert shares[0] > shares[1] == shares[11]
+
+
 def test_a_report_without_anything_is_a_pdf_too() -> None:
     bare = replace(document(table()), subtitle="", gaps=())
     bare = replace(bare, report=Report(bare.report.tables), provenance=replace(bare.provenance, coverage=()))
@@ -401,9 +458,14 @@ def test_too_slow_and_too_large_have_names(monkeypatch: pytest.MonkeyPatch, tmp_
 
 def test_the_typesetter_gets_nothing_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[dict[str, Any]] = []
-    run = pdf.subprocess.run
+    run = subprocess.run
+
+    def watched(*args: Any, **options: Any) -> Any:
+        seen.append(options)
+        return run(*args, **options)
+
     monkeypatch.setenv("SECRET_KEY", "canary")
-    monkeypatch.setattr(pdf.subprocess, "run", lambda *args, **options: seen.append(options) or run(*args, **options))
+    monkeypatch.setattr(subprocess, "run", watched)
     pdf.render(document(table()))
     assert set(seen[0]["env"]) <= {"LANG", "TMPDIR", "LD_LIBRARY_PATH"}
 

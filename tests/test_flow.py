@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable
-from time import perf_counter
+from time import process_time
 from xml.etree import ElementTree
 
 import pytest
@@ -218,9 +218,9 @@ def test_six_hundred_edges_are_quick() -> None:
     flow = Flow(TITLES, nodes, edges)
 
     def seconds() -> float:
-        begun = perf_counter()
+        begun = process_time()
         draw(flow, max_nodes=1000)
-        return perf_counter() - begun
+        return process_time() - begun
 
     assert min(seconds() for _ in range(5)) < 0.05
 

@@ -15,11 +15,11 @@ import requests
 from jsonschema import Draft202012Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
-from simulating import ask, items, pages
 
 from connectors.segment.simulator import Simulator, hostile, serve
 from connectors.segment.simulator.endpoints import ENDPOINTS, Endpoint
 from connectors.segment.simulator.world import World
+from tests.simulating import ask, items, pages
 
 Json = Any
 SCHEMA = json.loads((Path(__file__).parent / "segment_schema.json").read_text())

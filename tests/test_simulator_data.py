@@ -9,11 +9,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from simulating import ask, items
 
 from connectors.segment.simulator import Simulator, serve
 from connectors.segment.simulator.company import SIZES
 from connectors.segment.simulator.world import World, minimal
+from tests.simulating import ask, items
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from simulating import ask
 
 from connectors.segment.simulator import BadFaults, Fault, Logged, Settings, Simulator, serve
 from connectors.segment.simulator.endpoints import ENDPOINTS, Endpoint
 from connectors.segment.simulator.faults import KINDS, WIRE
 from connectors.segment.simulator.tokens import ALL
+from tests.simulating import ask
 
 Json = Any
 ROOT = Path(__file__).parent.parent

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from django.core.management import CommandError, call_command
-from simulating import ask
 
 from connectors.segment.simulator import Logged, PortTaken, Simulator, serve
+from tests.simulating import ask
 
 ROOT = Path(__file__).parent.parent
 

@@ -10,6 +10,7 @@ import re
 import resource
 import sys
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import filterfalse
@@ -36,10 +37,11 @@ FACES = (
     "DejaVu Sans",
 )
 MONO = ("Source Code Pro", "DejaVu Sans Mono")  # the latter comes with the typesetter
-_ROUNDS = 3
+_TRIES = 4
 
 # The typesetter's message for text that no font can draw; the text is quoted as Rust does.
 _LACKING = re.compile(r'(?:the text|codepoint) `"((?:[^"\\]|\\.)*)"`')
+_UNUSUAL = re.compile("[^ -~]")
 _LATIN = re.compile("[\x80-\u017f\u2010-\u2026]")  # and punctuation
 _QUOTED = re.compile(r"\\(?:u\{([0-9a-f]+)\}|(.))")
 
@@ -71,7 +73,7 @@ class _Press:
             package_path=packages,
             package_cache_path=packages,
         )
-        pdf = compiler.compile(format="pdf", pdf_standards=["a-3a", "ua-1"], timestamp=0)
+        pdf = compiler.compile(format="pdf", pdf_standards=["a-3a", "ua-1"])
         assert isinstance(pdf, bytes)
         return pdf
 
@@ -96,23 +98,28 @@ def typeset(job: dict[str, Any], press: _Press, plain: bool = False) -> tuple[by
 
     plain  shows everything outside Latin as escapes: for text that the typesetter itself breaks on
     """
-    seen = set("".join(_strings(job)))
+    before = _unusual(job)
     shown = _change(job, visible)
-    held = {char for char in set("".join(_strings(shown))) if char > "\x7f"}
+    held = set(_unusual(shown)) - {"\n"}
     lacking = set(filterfalse(_LATIN.match, held)) if plain else press.lacking(held)
     shown = _change(shown, lambda text: text.translate({ord(char): escape(char) for char in lacking}))
-    for _ in range(_ROUNDS):
-        gone = seen - set("".join(_strings(shown))) - {"\r"}
-        try:
-            return press.pdf(TEMPLATE.read_bytes(), _finished(shown, gone)), [_name(char) for char in sorted(gone)]
-        except typst.TypstError as error:
-            shown = _without(shown, _named(error), error)
-    return press.pdf(TEMPLATE.read_bytes(), _finished(shown, gone)), [_name(char) for char in sorted(gone)]
+    return _pressed(shown, before, press, _TRIES)
 
 
-def _finished(job: dict[str, Any], gone: set[str]) -> dict[str, Any]:
+def _pressed(job: dict[str, Any], before: Counter[str], press: _Press, tries: int) -> tuple[bytes, list[str]]:
+    """The PDF of `job`; what the typesetter names as impossible becomes escapes, a few times over."""
+    gone = sorted(before - _unusual(job))
+    try:
+        return press.pdf(TEMPLATE.read_bytes(), _finished(job, gone)), [_name(char) for char in gone]
+    except typst.TypstError as error:
+        if tries == 1:
+            raise
+        return _pressed(_without(job, error), before, press, tries - 1)
+
+
+def _finished(job: dict[str, Any], gone: Sequence[str]) -> dict[str, Any]:
     """The job with what is only known at the end: the fonts, the drawing, the characters that are shown as escapes."""
-    names = [[escape(char), unicodedata.name(char, "without a name").lower()] for char in sorted(gone)]
+    names = [[escape(char), unicodedata.name(char, "without a name").lower()] for char in gone]
     listed = names if len(names) <= 60 else [*names[:60], ["…", f"and {len(names) - 60} more"]]
     return job | {"faces": FACES, "mono": MONO, "replaced": listed, "flow": job["flow"] and _drawn(job["flow"])}
 
@@ -135,15 +142,15 @@ def _named(error: typst.TypstError) -> list[str]:
     return [_QUOTED.sub(lambda it: chr(int(it[1], 16)) if it[1] else it[2], text) for text in quoted]
 
 
-def _without(job: Any, texts: list[str], error: typst.TypstError) -> Any:
-    """The job with `texts` as escapes; the marks upon a letter first, if that is how the letter stands there.
+def _without(job: Any, error: typst.TypstError) -> Any:
+    """The job with the text that `error` names as escapes: only the marks upon a letter, if it has any there.
 
     Raises the error again when that changes nothing.
     """
     held = _strings(job)
     marks = "".join(sorted(c for c in set("".join(held)) if unicodedata.category(c)[0] == "M" or c == "\u200d"))
     changed = job
-    for text in texts:
+    for text in _named(error):
         marked = re.compile(f"{re.escape(text)}[{re.escape(marks)}]+" if marks else "(?!)")
         found = marked if any(map(marked.search, held)) else re.compile(re.escape(text))
         changed = _change(changed, partial(found.sub, lambda hit: _ascii(hit[0])))
@@ -168,6 +175,11 @@ def _strings(value: Any) -> list[str]:
         held = value.values() if isinstance(value, dict) else value
         return [text for each in held for text in _strings(each)]
     return []
+
+
+def _unusual(value: Any) -> Counter[str]:
+    """How often each character other than printable ASCII stands in a JSON value."""
+    return Counter(_UNUSUAL.findall("\n".join(_strings(value)).replace("\r\n", "\n")))
 
 
 def _change(value: Any, change: Callable[[str], str]) -> Any:

@@ -1,14 +1,17 @@
 """Template tags of the evidence pages: what rows of the database and of reports read like."""
 
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django import template
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from connectors import display, registry, troubleshooting
 from connectors.models import Connection, SyncRun
-from connectors.spec import Actor, Covered, Hint, State, standing
+from connectors.spec import Actor, Covered, Hint, State, Table, standing
 
 from ..progress import Progress, progress
 
@@ -49,11 +52,8 @@ def schedule(connection: Connection) -> str:
 
 @register.filter
 def covered_state(covered: Covered) -> State:
-    return State(*_named(standing(covered)))
-
-
-def _named(state: State) -> tuple[str, str]:  # the reason stands in a column of its own
-    return state.name, state.word
+    """Without its reason, which stands in a column of its own."""
+    return replace(standing(covered), why="")
 
 
 @register.filter
@@ -78,8 +78,22 @@ def who(acts: Actor) -> str:
     return _WHO[acts]
 
 
+@register.filter
+def marks(streams: Iterable[tuple[object, State]]) -> list[State]:
+    return [mark for _, mark in streams]
+
+
+@register.filter
+def value_of(held: Mapping[int, int], key: int) -> int:
+    return held.get(key, 0)
+
+
+@register.filter
+def only_table(table: Table, query: Mapping[str, str]) -> dict[str, str | None]:
+    """What to change in an address to see another table of the same snapshot, whole."""
+    return {name: None for name in query if name != "snapshot"} | {"table": table.name}
+
+
 @register.simple_tag
 def code_link(code: str) -> SafeString:
-    from django.urls import reverse
-
     return format_html('<a href="{}"><code>{}</code></a>', reverse("troubleshooting-code", args=[code]), code)

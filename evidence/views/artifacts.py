@@ -70,6 +70,8 @@ def artifact(request: HttpRequest, pk: int) -> HttpResponse:
             "seal": seal(found.snapshot, document.provenance),
             "drawing": draw(document.report.flow, reverse("artifact", args=[pk])),
             "table": table,
+            "export_base": reverse("artifact", args=[pk]) + "export.",
+            "keep": [("table", request.GET.get("table"))],
             "selection": tables.select(table, request.GET) if table else None,
         }
     return render(request, "evidence/artifact.html", context)
@@ -77,7 +79,8 @@ def artifact(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _artifact(pk: int) -> Artifact:
     related = Artifact.objects.select_related("workspace", "snapshot__workspace", "kept_by")
-    return get_object_or_404(related, pk=pk)
+    found: Artifact = get_object_or_404(related, pk=pk)
+    return found
 
 
 @needs(EXPORT)

@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_POST
 
 from connectors import registry
@@ -58,6 +59,11 @@ def report(request: HttpRequest, pk: int, name: str) -> HttpResponse:
         "selection": tables.select(shown.table, request.GET, shown.rows) if shown else None,
         "recent": list(recent.values_list("seq", "published_at")[:RECENT]),
         "newest": snapshot.seq == workspace.head,
+        "export_base": reverse("report", args=[pk, name]) + "export.",
+        "export_query": urlencode({"snapshot": snapshot.seq}),
+        "csv_rows": len(shown.rows) if shown and not shown.part else None,
+        "keep": [("snapshot", request.GET.get("snapshot")), ("table", request.GET.get("table"))]
+        + ([("part", shown.part)] if shown and shown.part else []),
     }
     return render(request, "evidence/report.html", context)
 

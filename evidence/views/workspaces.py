@@ -73,7 +73,7 @@ def _first_report(snapshot: Snapshot) -> dict[str, Any]:
 
 def draw(flow: Flow | None, address: str) -> SafeString:
     """The drawing with each box leading to the rows of `address` that name it; "" when there is nothing to draw."""
-    return SafeString(drawing.draw(flow, link=_link(flow, address))) if flow else SafeString("")  # noqa: S308
+    return SafeString(drawing.draw(flow, link=_link(flow, address))) if flow else SafeString("")
 
 
 def _link(flow: Flow, address: str) -> Callable[[str], str]:

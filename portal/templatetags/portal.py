@@ -4,14 +4,13 @@ Cells of reports are recognised by their shape, not by their class: the floor kn
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from django import template
 from django.core.paginator import Page
 from django.template import Context
-from django.template.defaulttags import querystring
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -233,7 +232,18 @@ def window(page: Page[Any]) -> list[int]:
 @register.simple_tag(takes_context=True)
 def page_link(context: Context, number: int, param: str) -> str:
     """The address of another page of the same list; the first one needs no parameter."""
-    return str(querystring(context, None, {param: number if number > 1 else None}))
+    return changed(context, {param: number if number > 1 else None})
+
+
+@register.simple_tag(takes_context=True)
+def changed(context: Context, changes: Mapping[str, Any]) -> str:
+    """This page's address with some of its parameters changed; None drops one."""
+    asked = context["request"].GET.copy()
+    for name, value in changes.items():
+        asked.pop(name, None)
+        if value is not None:
+            asked[name] = value
+    return f"?{asked.urlencode()}"
 
 
 @register.filter

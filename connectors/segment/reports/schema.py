@@ -77,7 +77,7 @@ def _walk(schema: Json, prefix: str, deep: int, must: bool, found: Found) -> Non
     if deep == 0 or not isinstance(schema, dict):
         return
     inner, said = schema.get("properties"), schema.get("required")
-    required = said if must and isinstance(said, list) else ()
+    required = {each for each in said if isinstance(each, str)} if must and isinstance(said, list) else set()
     for name, each in inner.items() if isinstance(inner, dict) else ():
         if len(found) > MOST:
             return

@@ -123,7 +123,7 @@ PLACE = "@@place of the field@@"
 # --- data: changed in place; what has nothing of the kind stays as it is ----------------------------
 
 
-def _items_name(data: Json) -> str:
+def _items_name(data: dict[str, Json]) -> str:
     return next(name for name in data if name != "pagination")
 
 

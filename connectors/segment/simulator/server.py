@@ -137,6 +137,9 @@ class Simulator:
             self._talks.discard(talk)
             writer.close()
 
+        if self._stop.is_set():  # it came while we were closing
+            writer.transport.abort()
+            return
         talk = self._loop.create_task(self._talk(region, reader, writer))
         self._talks.add(talk)
         talk.add_done_callback(end)
