@@ -18,7 +18,8 @@ from evidence.exports.layout import job
 LIMIT_ROWS = 5_000
 TIMEOUT = 120  # seconds
 MEMORY = 2 << 30  # bytes
-FONT_PACKAGES = ("weblate_fonts", "deckr_fonts")  # data only, never imported
+FONT_PACKAGE = "weblate_fonts"  # data only, never imported
+OWN_FONTS = Path(__file__).parent / "fonts"  # emoji, which the package lacks
 _LIBRARIES = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
 _HOME = Path(__file__).resolve().parents[2]
 
@@ -63,9 +64,9 @@ def render(
 
 
 def font_folders() -> list[Path]:
-    """The folders of those font packages that are installed."""
-    specs = [find_spec(name) for name in FONT_PACKAGES]
-    return [Path(folder) for spec in specs if spec for folder in spec.submodule_search_locations or ()]
+    """The folders with fonts that come with the portal: our own, and the font package's if it is installed."""
+    package = find_spec(FONT_PACKAGE)
+    return [OWN_FONTS, *(Path(folder) for folder in (package and package.submodule_search_locations) or ())]
 
 
 def _typeset(told: Any, folders: list[str], timeout: float, memory: int) -> tuple[bytes, tuple[str, ...]]:

@@ -19,7 +19,7 @@ register = template.Library()
 
 # Who must do something, as ConnectorError and Hint say it.
 _WHO: dict[Actor, str] = {
-    "admin": "An administrator of this portal, with an owner of the workspace",
+    "admin": "An administrator of this portal",
     "time": "Nobody: it passes with time",
     "developer": "Whoever maintains this portal",
 }

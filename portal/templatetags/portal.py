@@ -128,16 +128,14 @@ def duration(length: timedelta | float | None) -> str:
 
 @register.filter
 def since(at: datetime | None, now: datetime) -> str:
-    """How long ago, in words: `2 h ago`, `just now`."""
+    """How long ago, in words and in the largest unit that fits: `2 h ago`, `just now`."""
     if at is None:
         return "never"
     seconds = (now - at).total_seconds()
-    return "just now" if seconds < 10 else f"{duration(_rounded(seconds))} ago"
-
-
-def _rounded(seconds: float) -> float:
-    """To the largest unit that matters: nobody needs the seconds of an hour."""
-    return seconds - seconds % (3600 if seconds >= 7200 else 60 if seconds >= 120 else 1)
+    if seconds < 10:
+        return "just now"
+    unit = 86400 if seconds >= 172_800 else 3600 if seconds >= 3600 else 60 if seconds >= 60 else 1
+    return f"{duration(seconds - seconds % unit)} ago"
 
 
 @register.filter
@@ -187,7 +185,7 @@ def cell(value: Any, kind: str = "text") -> SafeString:
 def _text(value: str, kind: str) -> SafeString:
     if kind == "time":
         at = _instant(value)
-        return format_html('<span class="nw">{}</span>', moment(at)) if at else foreign(value)
+        return moment(at) if at else foreign(value)
     if kind == "id":
         return format_html("<code><bdi>{}</bdi></code>", value)
     if len(value) > LONG:
