@@ -26,6 +26,13 @@ RUNS: Mapping[str, State] = {
     RunState.ABANDONED: State("failed", "Abandoned"),
     RunState.CANCELLED: State("off", "Cancelled"),
 }
+# Who or what asked for a run.
+TRIGGERS: Mapping[str, str] = {
+    "person": "a person",
+    "first": "connecting",
+    "schedule": "the schedule",
+    "command": "the command line",
+}
 _STREAMS: Mapping[str, State] = {
     "waiting": State("none", "Waiting"),
     "reading": State("run", "Reading"),

@@ -10,13 +10,15 @@ import connectors
 
 from .spec import Connector, NotDeclared, Region
 
+_NOT_CONNECTORS = frozenset({"migrations", "management", "spec"})
+
 
 @cache
 def all_connectors() -> dict[str, Connector]:
     """Connectors by slug, in alphabetical order."""
     found = {}
     for module in pkgutil.iter_modules(connectors.__path__):
-        if not module.ispkg or module.name in {"migrations", "management"}:
+        if not module.ispkg or module.name in _NOT_CONNECTORS:
             continue
         connector = importlib.import_module(f"connectors.{module.name}").connector
         if not isinstance(connector, Connector) or connector.slug != module.name:

@@ -6,7 +6,7 @@
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -22,8 +22,8 @@ from connectors.spec import (
     Report,
     Row,
     State,
-    StateName,
     Table,
+    standing,
 )
 
 FORMAT = 1
@@ -97,21 +97,7 @@ class Document:
 
 # --- words --------------------------------------------------------------------------------------
 
-_STATES: Mapping[Coverage, tuple[StateName, str]] = {
-    Coverage.COMPLETE: ("pass", "Complete"),
-    Coverage.DENIED: ("denied", "Denied"),
-    Coverage.NOT_ENABLED: ("off", "Not enabled"),
-    Coverage.FAILED: ("failed", "Failed"),
-    Coverage.UNSTABLE: ("unstable", "Unstable"),
-    Coverage.NOT_REQUESTED: ("none", "Not requested"),
-}
 _HAPPENED = {Coverage.NOT_ENABLED: "not enabled for this workspace", Coverage.UNSTABLE: "changed while it was read"}
-
-
-def standing(covered: Covered) -> State:
-    """The coverage of one stream as a state: outline, word and reason."""
-    name, word = _STATES[covered.coverage]
-    return State(name, word, covered.reason)
 
 
 def completeness(provenance: Provenance, streams: Collection[str] = ()) -> tuple[str, tuple[str, ...]]:

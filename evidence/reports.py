@@ -7,7 +7,6 @@ from connectors import locker, registry
 from connectors.models import Snapshot
 from connectors.records import key_part
 from connectors.spec import Connector, Coverage, Covered, Record, ReportSpec
-
 from portal.canon import canonical, digest
 
 from .document import Document, Provenance, completeness

@@ -7,22 +7,24 @@ from typing import Any
 
 from django import forms
 from django.apps import apps
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, UserCreationForm
 from django.contrib.auth.models import Group
 from django.db.models import Model, Q, QuerySet
 from django.forms.models import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from . import access, audit
-from .adminpages import ReadOnlyPages
+from .adminpages import ReadOnlyPages, when
 from .models import AuditEntry, User
 
 ADMINISTRATOR = "Administrator"
+LAST_SIGN_IN, SINCE, AT = when("last_login", "Last sign-in"), when("date_joined", "Added"), when("at", "At")
 
 
 def is_administrator(person: User) -> bool:
@@ -122,6 +124,8 @@ class PeoplePages(ReadOnlyPages, UserAdmin[User]):
     """Nobody is deleted: a person who is deactivated cannot sign in, and what they did stays named."""
 
     permission = access.PEOPLE
+    heading, add_heading = "People", "Add a person"
+    add_form_template = ReadOnlyPages.add_form_template
     form = PersonForm
     add_form = NewPersonForm
     change_password_form = NewPasswordForm
@@ -131,11 +135,11 @@ class PeoplePages(ReadOnlyPages, UserAdmin[User]):
     )
     fieldsets = (
         (None, {"fields": ("username", "first_name", "last_name", "email", "role", "is_active")}),
-        ("Sign-in", {"fields": ("new_password", "last_login", "date_joined")}),
+        ("Sign-in", {"fields": ("new_password", LAST_SIGN_IN, SINCE)}),
     )
-    readonly_fields = ("new_password", "last_login", "date_joined")
+    readonly_fields = ("new_password", LAST_SIGN_IN, SINCE)
     filter_horizontal = ()
-    list_display = ("username", "full_name", "email", "role", "is_active", "last_login")
+    list_display = ("username", "full_name", "email", "role", "may_sign_in", LAST_SIGN_IN)
     list_filter = (RoleFilter, "is_active")
     search_fields = ("username", "first_name", "last_name", "email")
     ordering = ("username",)
@@ -188,6 +192,18 @@ class PeoplePages(ReadOnlyPages, UserAdmin[User]):
     def full_name(self, person: User) -> str:
         return person.get_full_name()
 
+    @admin.display(description="May sign in", ordering="is_active")
+    def may_sign_in(self, person: User) -> str:
+        return "Yes" if person.is_active else "No"
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+        messages.success(request, f"“{obj}” may sign in with the one-time password, as {obj.role.lower()}.")
+        return redirect("admin:portal_user_changelist")
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        messages.success(request, f"“{obj}” was changed.")
+        return redirect("admin:portal_user_changelist")
+
     @admin.display(description="Password")
     def new_password(self, person: User) -> SafeString:
         where = reverse("admin:auth_user_password_change", args=[person.pk])
@@ -197,11 +213,13 @@ class PeoplePages(ReadOnlyPages, UserAdmin[User]):
 @admin.register(AuditEntry)
 class AuditEntryPages(ReadOnlyPages):
     permission = access.AUDIT_LOG
-    list_display = ("at", "actor_name", "action", "target_name", "address")
+    heading = "Audit entries"
+    list_display = (AT, "actor_name", "action", "target_name", "address")
     list_filter = ("action",)
     search_fields = ("actor_name", "target_name", "target")
     date_hierarchy = "at"
-    fields = ("at", "actor_name", "address", "action", "target", "target_name", "detail")
+    fields = (AT, "actor_name", "address", "action", "target", "target_name", "detail")
+    readonly_fields = (AT,)
 
 
 closed: list[type[Model]] = [Group, *apps.get_app_config("django_q").get_models()]

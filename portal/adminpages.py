@@ -1,5 +1,6 @@
 """What the admin's pages share: who may open them, and that nothing is changed there except through a verb."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -9,8 +10,10 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.safestring import SafeString
 
 from . import access
+from .templatetags.portal import moment
 
 
 class ReadOnlyPages(admin.ModelAdmin[Any]):
@@ -21,6 +24,10 @@ class ReadOnlyPages(admin.ModelAdmin[Any]):
     """
 
     permission = access.MANAGE
+    heading = ""  # of the list
+    add_heading = ""
+    change_list_template = "admin/portal_list.html"
+    add_form_template = change_form_template = "admin/portal_form.html"
     actions = None
     list_per_page = 50
     show_full_result_count = False
@@ -40,6 +47,22 @@ class ReadOnlyPages(admin.ModelAdmin[Any]):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def _words(self, more: dict[str, Any] | None) -> dict[str, Any]:
+        plain = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        return {"heading": self.heading, "add_heading": self.add_heading, **plain, **(more or {})}
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        return super().changelist_view(request, {"title": self.heading, **self._words(extra_context)})
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        return super().changeform_view(request, object_id, form_url, self._words(extra_context))
+
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         return None
 
@@ -49,6 +72,16 @@ class ReadOnlyPages(admin.ModelAdmin[Any]):
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         target = f"{self.opts.model_name} {object_id}"
         return redirect(f"{reverse('admin:portal_auditentry_changelist')}?{urlencode({'target': target})}")
+
+
+def when(field: str, title: str) -> Callable[[Any], SafeString]:
+    """A column or a fact: the time in `field`, with its zone."""
+
+    @admin.display(description=title, ordering=field)
+    def shown(row: Any) -> SafeString:
+        return moment(getattr(row, field))
+
+    return shown
 
 
 class OwnPages(ReadOnlyPages):

@@ -13,7 +13,7 @@ class PortalConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
-        from . import access
+        from . import access, signin  # noqa: F401  # sign-ins are recorded by signals
 
         def roles(**kwargs: Any) -> None:
             access.write_roles()

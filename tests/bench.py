@@ -46,7 +46,7 @@ class Portal:
 
     def __call__(self, *arguments: str, given: str = "") -> Cost:
         began = time.perf_counter()
-        child = subprocess.Popen(  # noqa: S603  # our own command
+        child = subprocess.Popen(  # our own command
             [sys.executable, str(ROOT / "manage.py"), *arguments],
             env=self.env,
             stdin=subprocess.PIPE,
@@ -81,7 +81,7 @@ def simulator(size: str, day: int = 0, latency: int = 50) -> Iterator[tuple[str,
     """Yields its address and its owner's token; every answer takes `latency` milliseconds."""
     command = [sys.executable, "-m", "connectors.segment.simulator", "--port", "0", "--size", size, "--warm", "--json"]
     command += ["--latency-ms", str(latency), "--day", str(day)]
-    child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert child.stdout
         said = json.loads(child.stdout.readline())

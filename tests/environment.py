@@ -23,3 +23,4 @@ for name in FOREIGN:
 from portal import keys  # noqa: E402  # the environment above must stand first
 
 keys.make_signing_key(DATA / "signing.key")
+(DATA / "static").mkdir()

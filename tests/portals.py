@@ -1,13 +1,14 @@
 """Whole portals for tests: `manage.py start` as a process of its own, over a folder of its own."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -101,8 +102,16 @@ class Portal:
         return found
 
 
-def left_of(groups: set[int]) -> list[int]:
-    """The processes that are still in any of these groups, the dead that nobody has buried left out."""
+def left_of(groups: set[int], seconds: float = 3) -> list[int]:
+    """The processes that are still in any of these groups after some time; who is about to die may do so."""
+    deadline = time.monotonic() + seconds
+    for pid in _members(groups):
+        with suppress(ProcessLookupError), open(os.pidfd_open(pid), "rb") as ending:
+            select.select([ending], [], [], max(0, deadline - time.monotonic()))
+    return _members(groups)
+
+
+def _members(groups: set[int]) -> list[int]:
     return [pid for pid, _, group in _processes() if group in groups]
 
 

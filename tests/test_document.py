@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from connectors.spec import Cell, Column, Coverage, Covered, Edge, Flow, Node, Report, State, Table
+from connectors.spec import Cell, Column, Coverage, Covered, Edge, Flow, Node, Report, State, Table, standing
 from evidence.document import (
     Document,
     ExportError,
@@ -21,7 +21,6 @@ from evidence.document import (
     filename,
     freeze,
     moment,
-    standing,
     thaw,
     wording,
 )

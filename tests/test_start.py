@@ -234,6 +234,4 @@ def test_nothing_outlives_a_killed_start(begun: tuple[Path, list[str]]) -> None:
         groups = set(portal.family().values()) - {os.getpgrp()}
         assert len(groups) == 3
         portal.ask(signal.SIGKILL)
-        with pytest.raises(AssertionError):
-            portal.line("nothing more: its pipe is closed when the last of them is gone", 10)
     assert not portals.left_of(groups)

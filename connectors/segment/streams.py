@@ -285,7 +285,7 @@ USER_PERMISSIONS = Stream(
             embedded=_permissions_in_list,
             record=lambda parent, item: {
                 "userId": parent,
-                "permissions": item.get("permissions", []) if isinstance(item, dict) else None,
+                "permissions": item.get("permissions") if isinstance(item, dict) else None,
             },
         ),
     ),

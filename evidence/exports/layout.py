@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from connectors.spec import Cell, Column, Coverage, Covered, Flow, State, Table
-from evidence.document import Document, Provenance, brief, completeness, moment, standing, wording
+from connectors.spec import Cell, Column, Coverage, Covered, Flow, State, Table, standing
+from evidence.document import Document, Provenance, brief, completeness, moment, wording
 from evidence.text import cut, width
 
 Plain = Any  # what JSON can say

@@ -1,0 +1,88 @@
+"""What a connector declares, and the words the whole portal shares. No Django, no network.
+
+A connector is a folder that exposes one frozen `Connector`. Everything else is read from here: streams (what is
+asked, what survives redaction), reports (pure views of a snapshot), the guide (steps and hints) and the errors.
+"""
+
+from .connector import Connector, Identity, Region
+from .errors import Actor, Busy, ConnectorError, Denied, NotDeclared, Unexpected
+from .guide import Guide, Hint, Link, Step, TokenRole
+from .reports import (
+    Cell,
+    Column,
+    Covered,
+    Edge,
+    Flow,
+    Node,
+    Report,
+    ReportSpec,
+    Row,
+    State,
+    StateName,
+    Table,
+    View,
+    standing,
+)
+from .streams import (
+    COUNT,
+    DROP,
+    KEEP,
+    NAMES,
+    PRINTS,
+    UNREADABLE,
+    WHOLE,
+    Coverage,
+    Json,
+    Paging,
+    Record,
+    Rule,
+    Shape,
+    Stream,
+    Way,
+)
+
+__all__ = [
+    "COUNT",
+    "DROP",
+    "KEEP",
+    "NAMES",
+    "PRINTS",
+    "UNREADABLE",
+    "WHOLE",
+    "Actor",
+    "Busy",
+    "Cell",
+    "Column",
+    "Connector",
+    "ConnectorError",
+    "Coverage",
+    "Covered",
+    "Denied",
+    "Edge",
+    "Flow",
+    "Guide",
+    "Hint",
+    "Identity",
+    "Json",
+    "Link",
+    "Node",
+    "NotDeclared",
+    "Paging",
+    "Record",
+    "Region",
+    "Report",
+    "ReportSpec",
+    "Row",
+    "Rule",
+    "Shape",
+    "State",
+    "StateName",
+    "Step",
+    "Stream",
+    "Table",
+    "TokenRole",
+    "Unexpected",
+    "View",
+    "Way",
+    "standing",
+]

@@ -1,0 +1,79 @@
+"""A connector as a whole; it refuses to exist when its parts contradict each other."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from .errors import NotDeclared
+from .guide import Guide
+from .reports import ReportSpec
+from .streams import Json, Paging, Record, Stream
+
+
+@dataclass(frozen=True)
+class Region:
+    name: str
+    title: str
+    origin: str
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The workspace as the service names it."""
+
+    id: str
+    slug: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connector:
+    """What the portal knows of one service.
+
+    headers   token -> request headers
+    data      a parsed body -> the part that holds items and paging; raises Unexpected
+    identity  that part of the answer to `probe` -> the workspace; raises Unexpected
+    wait      a parsed error body -> seconds to wait, None when it does not say
+    clean     what a person pasted -> the token in it
+    fault     what is wrong with a token's shape, "" when nothing is; never quotes it
+    secrets   finds tokens of this service in free text, for redaction
+    """
+
+    slug: str
+    title: str
+    category: str
+    summary: str
+    regions: tuple[Region, ...]
+    probe: str
+    streams: tuple[Stream, ...]
+    reports: tuple[ReportSpec, ...]
+    guide: Guide
+    paging: Paging
+    headers: Callable[[str], Mapping[str, str]]
+    data: Callable[[Json], Record]
+    identity: Callable[[Record], Identity]
+    wait: Callable[[Json], float | None]
+    clean: Callable[[str], str]
+    fault: Callable[[str], str]
+    secrets: re.Pattern[str]
+    regions_env: str = ""
+    docs: str = ""
+
+    def __post_init__(self) -> None:
+        names = [stream.name for stream in self.streams]
+        if len(set(names)) != len(names):
+            raise NotDeclared(f"{self.slug}: two streams have the same name")
+        for at, stream in enumerate(self.streams):
+            late = stream.parents - set(names[:at])
+            if late:
+                raise NotDeclared(f"{self.slug}: {stream.name} is declared before its parent {sorted(late)[0]}")
+        for report in self.reports:
+            strange = set(report.streams) - set(names)
+            if strange:
+                raise NotDeclared(f"{self.slug}: report {report.name} needs unknown stream {sorted(strange)[0]}")
+
+    def stream(self, name: str) -> Stream:
+        return next(stream for stream in self.streams if stream.name == name)
+
+    def report(self, name: str) -> ReportSpec:
+        return next(report for report in self.reports if report.name == name)

@@ -1,0 +1,57 @@
+"""What admins and readers are told about a service."""
+
+from dataclasses import dataclass
+
+from .errors import Actor
+
+
+@dataclass(frozen=True)
+class Hint:
+    """What a person reads when a code appears: what happened, why, what to do, who must act."""
+
+    code: str
+    title: str
+    cause: str
+    cure: str
+    acts: Actor
+
+
+@dataclass(frozen=True)
+class Link:
+    title: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do in the service; `links` lead to where it is done, one for each region that has its own."""
+
+    title: str
+    text: str
+    links: tuple[Link, ...] = ()
+
+
+@dataclass(frozen=True)
+class TokenRole:
+    """A role that a token can be made with, and what it means for the evidence.
+
+    name  what is kept on the connection, 20 characters at most
+    """
+
+    name: str
+    title: str
+    means: str
+
+
+@dataclass(frozen=True)
+class Guide:
+    """What an admin reads before and after there is a token.
+
+    never  what the portal never reads or never keeps, a sentence each
+    hints  what this service adds to the portal's own hints; one with the same code takes the other's place
+    """
+
+    steps: tuple[Step, ...]
+    roles: tuple[TokenRole, ...]
+    never: tuple[str, ...] = ()
+    hints: tuple[Hint, ...] = ()
