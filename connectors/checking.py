@@ -90,7 +90,9 @@ def _probe(
 ) -> tuple[Capability, Record | None]:
     way, parent = _askable(stream, first)
     if way is None:
-        return Capability(NOT_CHECKED, reason="It is read for each record of another stream, and that one gave none."), None
+        return Capability(
+            NOT_CHECKED, reason="It is read for each record of another stream, and that one gave none."
+        ), None
     key = str(parent.get(_key_field(connector, way), "")) if parent else ""
     path = way.path.replace("{parent}", quote(key, safe=""))
     try:

@@ -43,20 +43,20 @@ class Sealed:
 
 
 def seal(workspace: str, stream: str, policy: str, records: Sequence[tuple[str, Record]]) -> list[Sealed]:
-    """Puts records, each with its key, into envelopes that name workspace, stream and key: no blob can stand for another.
+    """Puts records, each with its key, into envelopes that name where they belong: no blob can stand for another.
 
     The salt depends on the record and on FINGERPRINT_KEY, so an unchanged record keeps its address.
     """
-    envelopes = []
+    envelopes: list[bytes | bytearray | memoryview] = []
     for key, data in records:
         inner = canon.canonical(data)
         names = canon.canonical([workspace, stream, policy, key])
         envelopes.append(b'{"data":%s,"names":%s,"salt":"%s"}' % (inner, names, canon.salt(names + inner).encode()))
     # All at once: a call for each record would hand the interpreter lock around hundreds of times a page.
-    packed = _compressor().multi_compress_to_buffer(envelopes) if envelopes else []
+    packed = _compressor().multi_compress_to_buffer(envelopes) if envelopes else ()
     return [
-        Sealed(key, canon.digest(envelope), len(envelope), body.tobytes())
-        for (key, _), envelope, body in zip(records, envelopes, packed, strict=True)
+        Sealed(key, canon.digest(bytes(envelope)), len(envelope), packed[at].tobytes())
+        for at, ((key, _), envelope) in enumerate(zip(records, envelopes, strict=True))
     ]
 
 
@@ -92,7 +92,7 @@ def stage(run_id: int, stream: str, records: Iterable[Sealed]) -> None:
 
 
 def _insert(table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Adds rows, a chunk in one statement: at a hundred thousand rows, model instances and single inserts cost seconds."""
+    """Adds rows, a chunk in one statement: model instances and single inserts would cost seconds on a large reading."""
     one = f"({', '.join(['%s'] * len(columns))})"
     with transaction.atomic(), database.cursor() as cursor:
         for at in range(0, len(rows), CHUNK):

@@ -18,7 +18,7 @@ from . import connections, credentials, locker, registry, runs
 from .http import Client, Sent
 from .models import Connection, RunState, RunStream, SyncRun
 from .reading import Reading, results
-from .spec import Busy, Connector, ConnectorError, Coverage, Denied, Identity, Stream
+from .spec import Connector, ConnectorError, Coverage, Denied, Identity, Stream
 
 SAVE_SECONDS = 0.5
 SAVE_RECORDS = 1000

@@ -97,7 +97,7 @@ def spec_of(snapshot: Snapshot, name: str) -> ReportSpec:
 
 
 def document(snapshot: Snapshot, name: str, only: Mapping[str, str] | None = None) -> Document:
-    """The report `name` of a snapshot. `only` narrows tables that can be asked for in parts. KeyError: no such report."""
+    """The report `name` of a snapshot; KeyError when there is none. `only` narrows tables that come in parts."""
     spec = spec_of(snapshot, name)
     connector = registry.get(snapshot.workspace.connector)
     source = provenance(snapshot)

@@ -24,7 +24,6 @@ from .adminpages import ReadOnlyPages, when
 from .models import AuditEntry, User
 
 ADMINISTRATOR = "Administrator"
-LAST_SIGN_IN, SINCE, AT = when("last_login", "Last sign-in"), when("date_joined", "Added"), when("at", "At")
 
 
 def is_administrator(person: User) -> bool:
@@ -135,14 +134,15 @@ class PeoplePages(ReadOnlyPages, UserAdmin[User]):
     )
     fieldsets = (
         (None, {"fields": ("username", "first_name", "last_name", "email", "role", "is_active")}),
-        ("Sign-in", {"fields": ("new_password", LAST_SIGN_IN, SINCE)}),
+        ("Sign-in", {"fields": ("new_password", "signed_in", "added")}),
     )
-    readonly_fields = ("new_password", LAST_SIGN_IN, SINCE)
+    readonly_fields = ("new_password", "signed_in", "added")
     filter_horizontal = ()
-    list_display = ("username", "full_name", "email", "role", "may_sign_in", LAST_SIGN_IN)
+    list_display = ("username", "full_name", "email", "role", "may_sign_in", "signed_in")
     list_filter = (RoleFilter, "is_active")
     search_fields = ("username", "first_name", "last_name", "email")
     ordering = ("username",)
+    signed_in, added = when("last_login", "Last sign-in"), when("date_joined", "Added")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return access.may(request.user, self.permission)
@@ -214,12 +214,13 @@ class PeoplePages(ReadOnlyPages, UserAdmin[User]):
 class AuditEntryPages(ReadOnlyPages):
     permission = access.AUDIT_LOG
     heading = "Audit entries"
-    list_display = (AT, "actor_name", "action", "target_name", "address")
+    list_display = ("time", "actor_name", "action", "target_name", "address")
     list_filter = ("action",)
     search_fields = ("actor_name", "target_name", "target")
     date_hierarchy = "at"
-    fields = (AT, "actor_name", "address", "action", "target", "target_name", "detail")
-    readonly_fields = (AT,)
+    fields = ("time", "actor_name", "address", "action", "target", "target_name", "detail")
+    readonly_fields = ("time",)
+    time = when("at", "Time")
 
 
 closed: list[type[Model]] = [Group, *apps.get_app_config("django_q").get_models()]

@@ -74,11 +74,11 @@ class ReadOnlyPages(admin.ModelAdmin[Any]):
         return redirect(f"{reverse('admin:portal_auditentry_changelist')}?{urlencode({'target': target})}")
 
 
-def when(field: str, title: str) -> Callable[[Any], SafeString]:
-    """A column or a fact: the time in `field`, with its zone."""
+def when(field: str, title: str) -> Callable[[Any, Any], SafeString]:
+    """A method for a column or a fact: the time in `field`, with its zone."""
 
     @admin.display(description=title, ordering=field)
-    def shown(row: Any) -> SafeString:
+    def shown(pages: Any, row: Any) -> SafeString:
         return moment(getattr(row, field))
 
     return shown

@@ -24,7 +24,7 @@ def listen(host: str, port: int) -> socket.socket:
         raise PortTaken(f"There is no port {port}, they go from 0 to {LAST}: {another}")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server(address[:2], family=family, backlog=BACKLOG)  # type: ignore[arg-type]  # (str, int)
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
         if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
             sentence = f"HOST={host} is no address of this machine: set HOST to one, for instance {LOOPBACK}."

@@ -29,7 +29,7 @@ def give_back(worker: str) -> int:
     """Puts what a dead cluster had taken back into the queue, and drops its beats; returns how many tasks that was."""
     OrmQ.objects.filter(key=beats_of(worker)).delete()
     taken = OrmQ.objects.filter(key=taken_by(worker))
-    return taken.update(key=Conf.CLUSTER_NAME, lock=timezone.now())
+    return int(taken.update(key=Conf.CLUSTER_NAME, lock=timezone.now()))
 
 
 class Broker(ORM):  # type: ignore[misc]  # django-q2 has no types

@@ -54,7 +54,8 @@ class Portal:
             stderr=subprocess.DEVNULL,
             text=True,
         )
-        assert child.stdin and child.stdout
+        assert child.stdin
+        assert child.stdout
         child.stdin.write(given)
         child.stdin.close()
         out = child.stdout.read()
@@ -71,7 +72,8 @@ class Portal:
         with sqlite3.connect(self.folder / "portal.sqlite3") as database:
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             pages, free, size = (
-                database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+                database.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "freelist_count", "page_size")
             )
         return int((pages - free) * size)
 
@@ -94,6 +96,10 @@ def simulator(size: str, day: int = 0, latency: int = 50) -> Iterator[tuple[str,
 def row(what: str, cost: Cost, **more: object) -> None:
     figures = f"{cost.wall:7.2f} s wall {cost.cpu:7.2f} s CPU {cost.peak:6.0f} MB"
     print(f"{what:44} {figures}  " + "  ".join(f"{name} {value}" for name, value in more.items()), flush=True)  # noqa: T201
+
+
+def connect(portal: Portal, token: str) -> None:
+    assert portal("connect", "segment", "--name", "Bench", "--region", "bench", "--token-stdin", given=token).code == 0
 
 
 def sync(portal: Portal, what: str, streams: str, expected: int | None) -> dict[str, Any]:
@@ -122,7 +128,9 @@ def bench(size: str, listings: int) -> None:
             folder = Path(tempfile.mkdtemp(prefix="portal-bench-"))
             try:
                 portal = Portal(folder, url)
-                connected = portal("connect", "segment", "--name", "Bench", "--region", "bench", "--token-stdin", given=token)
+                connected = portal(
+                    "connect", "segment", "--name", "Bench", "--region", "bench", "--token-stdin", given=token
+                )
                 assert connected.code == 0
                 sync(portal, f"{size}: first sync, {name}", streams, expected)
                 sync(portal, f"{size}: unchanged sync, {name}", streams, expected)
@@ -149,14 +157,20 @@ def month(size: str, days: int) -> None:
             with simulator(size, day, latency=0) as (url, token):
                 portal = Portal(folder, url)
                 if not day:
-                    portal("connect", "segment", "--name", "Bench", "--region", "bench", "--token-stdin", given=token)
+                    connect(portal, token)
                 before = portal.size
                 portal("sync", "Bench", "--streams", LISTINGS)
                 grown.append(portal.size - before)
         cost = portal("verify", "--json")
         said = json.loads(cost.out)
         growth = sum(grown[1:]) / max(1, len(grown) - 1) / 1000
-        row(f"{size}: verify, {days} days", cost, ok=said["ok"], changes=said["changes"], growth=f"{growth:.1f} kB a day")
+        row(
+            f"{size}: verify, {days} days",
+            cost,
+            ok=said["ok"],
+            changes=said["changes"],
+            growth=f"{growth:.1f} kB a day",
+        )
     finally:
         shutil.rmtree(folder)
 

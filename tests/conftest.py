@@ -17,7 +17,7 @@ def pytest_configure() -> None:
         **django_settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
-    TransactionTestCase._fixture_teardown = _flush_without_triggers(TransactionTestCase._fixture_teardown)  # type: ignore[method-assign]
+    TransactionTestCase._fixture_teardown = _flush_without_triggers(TransactionTestCase._fixture_teardown)  # type: ignore[attr-defined]  # not in the stubs
 
 
 def _flush_without_triggers(flush: Callable[[Any], None]) -> Callable[[Any], None]:

@@ -53,7 +53,7 @@ def edit_blob(chain: list[Snapshot]) -> None:
 
 def edit_blob_and_readdress(chain: list[Snapshot]) -> None:
     row = Change.objects.filter(stream="sources", seq=1).first()
-    assert row is not None and row.sha256 is not None
+    assert row is not None
     [other] = locker.seal(str(chain[0].workspace.uid), "sources", "x", [(row.key, {"id": row.key, "name": "Forged"})])
     attack("UPDATE connectors_change SET sha256 = %s WHERE id = %s", other.sha256, row.pk)
     attack(
@@ -81,7 +81,8 @@ def delete_change(chain: list[Snapshot]) -> None:
 def insert_change(chain: list[Snapshot]) -> None:
     row = Change.objects.filter(stream="sources", seq=1)[0]
     attack(
-        "INSERT INTO connectors_change (workspace_id, stream, key, seq, sha256) VALUES (%s, 'sources', 'forged', 2, %s)",
+        "INSERT INTO connectors_change (workspace_id, stream, key, seq, sha256)"
+        " VALUES (%s, 'sources', 'forged', 2, %s)",
         row.workspace_id,
         bytes(row.sha256 or b""),
     )
@@ -163,7 +164,9 @@ ATTACKS = [
 
 
 @pytest.mark.parametrize(("attacker", "invariants"), ATTACKS, ids=lambda value: getattr(value, "__name__", ""))
-def test_an_attack_is_found(chain: list[Snapshot], attacker: Callable[[list[Snapshot]], None], invariants: set[str]) -> None:
+def test_an_attack_is_found(
+    chain: list[Snapshot], attacker: Callable[[list[Snapshot]], None], invariants: set[str]
+) -> None:
     attacker(chain)
     assert invariants <= found()
 

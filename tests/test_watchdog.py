@@ -121,12 +121,12 @@ def broker(db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> queue.Br
 def beat(worker: str) -> int:
     own = queue.beats_of(worker)
     async_task("math.factorial", 5, broker=queue.Broker(list_key=own), group=own)
-    return OrmQ.objects.latest("pk").pk
+    return int(OrmQ.objects.latest("pk").pk)
 
 
 def work() -> int:
     async_task("math.factorial", 5)
-    return OrmQ.objects.latest("pk").pk
+    return int(OrmQ.objects.latest("pk").pk)
 
 
 def taken(broker: queue.Broker) -> list[int]:

@@ -28,7 +28,7 @@ class Watching(Client):
 
     def request(self, **request: Any) -> Any:
         answer = super().request(**request)
-        sent = b"".join(answer) if answer.streaming else answer.content  # type: ignore[attr-defined]  # a test response
+        sent = b"".join(answer) if answer.streaming else answer.content
         text = f"{sent!r} {answer.headers} {answer.cookies.output()}"
         assert not [token for token in self.tokens if token in text]
         return answer

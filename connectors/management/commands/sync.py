@@ -53,7 +53,7 @@ class Command(BaseCommand):
                 f"  {name:24} {stream['coverage']:14} {stream['items']:>8} records {stream['pages']:>6} pages"
             )
         self.stdout.write(
-            f"{run}: {run.get_state_display().lower()}, snapshot {outcome['snapshot'] or '–'}, "
+            f"{run}: {run.get_state_display().lower()}, snapshot {outcome['snapshot'] or 'none'}, "
             f"{outcome['requests']} requests in {outcome['seconds']} s"
         )
 

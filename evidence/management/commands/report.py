@@ -87,7 +87,9 @@ def find(name: str) -> Workspace:
 
 def newest(workspace: Workspace, seq: int) -> Snapshot:
     try:
-        return Snapshot.objects.select_related("workspace").get(workspace=workspace, seq=seq or workspace.head)
+        known = Snapshot.objects.select_related("workspace")
+        found: Snapshot = known.get(workspace=workspace, seq=seq or workspace.head)
     except Snapshot.DoesNotExist:
         which = f"snapshot {seq}" if seq else "snapshot yet: sync it first"
         raise CommandError(f"“{workspace}” has no {which}.", returncode=USAGE) from None
+    return found

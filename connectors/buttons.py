@@ -1,0 +1,128 @@
+"""The buttons of the admin's pages: each is one POST, calls one verb, and says what happened or why not."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from portal.access import MANAGE, SYNC, demand, needs
+from portal.adminpages import page
+from portal.models import User
+
+from . import connections, display, runs, wizard
+from .connections import NotPossible
+from .models import Connection, ConnectionState, Snapshot, SyncRun
+from .spec import ConnectorError
+
+LIVE = (ConnectionState.ACTIVE, ConnectionState.PAUSED)
+Verb = Callable[[HttpRequest, Connection, User, datetime], HttpResponse | str]
+
+
+def _sync(request: HttpRequest, connection: Connection, by: User, now: datetime) -> HttpResponse:
+    demand(request, SYNC)
+    return redirect("run", runs.request(connection, trigger="person", now=now, by=by).pk)
+
+
+def _check(request: HttpRequest, connection: Connection, by: User, now: datetime) -> str:
+    connections.check(connection, by=by, now=now, request=request)
+    found = display.checked(connection)
+    if found is not None and found.trouble:
+        raise NotPossible(found.code, found.trouble.happened)
+    return "The token was checked. What it may read stands below."
+
+
+def _pause(request: HttpRequest, connection: Connection, by: User, now: datetime) -> str:
+    connections.pause(connection, by=by, now=now, request=request)
+    return "Paused. No sync starts until somebody resumes; one that runs now goes on."
+
+
+def _resume(request: HttpRequest, connection: Connection, by: User, now: datetime) -> str:
+    connections.resume(connection, by=by, now=now, request=request)
+    return "Resumed. The schedule counts again."
+
+
+def _reschedule(request: HttpRequest, connection: Connection, by: User, now: datetime) -> str:
+    form = wizard.ScheduleForm(request.POST)
+    if not form.is_valid():
+        raise NotPossible("schedule-unknown", "Choose how often to read, and at which hour.")
+    connections.reschedule(connection, by=by, now=now, request=request, **form.cleaned_data)
+    return f"The schedule is now: {display.schedule_words(connection).lower()}."
+
+
+def _disconnect(request: HttpRequest, connection: Connection, by: User, now: datetime) -> str:
+    connections.disconnect(connection, by=by, now=now, request=request)
+    return "Disconnected. The token was wiped here; revoke it in the service as well."
+
+
+VERBS: dict[str, Verb] = {
+    "sync": _sync,
+    "check-again": _check,
+    "pause": _pause,
+    "resume": _resume,
+    "reschedule": _reschedule,
+    "disconnect": _disconnect,
+}
+
+
+def _act(verb: str, request: HttpRequest, pk: int) -> HttpResponse:
+    """Does one thing with a connection and leads back to its page, or to what came of it."""
+    connection = Connection.objects.select_related("workspace").filter(pk=pk).first()
+    if connection is None:
+        messages.error(request, "There is no such connection.")
+        return redirect(wizard.LIST)
+    try:
+        if connection.state not in LIVE:
+            raise NotPossible("wrong-state", f"“{connection.name}” is {connection.get_state_display().lower()} by now.")
+        said = VERBS[verb](request, connection, demand(request, MANAGE), timezone.now())
+    except runs.Refused as error:
+        messages.warning(request, str(error))
+        return redirect("run", error.run.pk) if error.run else redirect(wizard.CHANGE, pk)
+    except (NotPossible, ConnectorError) as error:
+        messages.error(request, f"{error.message} ({error.code})")
+        return redirect(wizard.CHANGE, pk)
+    if isinstance(said, HttpResponse):
+        return said
+    messages.success(request, said)
+    return redirect(wizard.CHANGE, pk)
+
+
+def _button(verb: str) -> Callable[..., HttpResponseBase]:
+    return needs(MANAGE)(require_POST(partial(_act, verb)))
+
+
+@needs(MANAGE)
+@require_http_methods(["GET", "HEAD", "POST"])
+def disconnect(request: HttpRequest, pk: int) -> HttpResponse:
+    """Says what will happen before it happens."""
+    connection = Connection.objects.select_related("workspace").filter(pk=pk, state__in=LIVE).first()
+    if request.method == "POST" or connection is None:
+        return _act("disconnect", request, pk)
+    kept = Snapshot.objects.filter(workspace=connection.workspace).count()
+    title = f"Disconnect “{connection.name}”?"
+    return page(request, "admin/connectors/disconnect.html", title=title, connection=connection, kept=kept)
+
+
+@needs(MANAGE)
+@require_POST
+def cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    run = SyncRun.objects.select_related("connection").filter(pk=pk).first()
+    if run is not None and runs.cancel(run, demand(request, SYNC), timezone.now()):
+        messages.success(request, f"{run} was cancelled. Nothing of it is kept; the newest snapshot stays the newest.")
+    else:
+        messages.warning(request, "This sync run has ended already.")
+    return redirect("admin:connectors_syncrun_change", pk)
+
+
+def urls() -> list[URLPattern]:
+    """The addresses of the connection's buttons."""
+    pressed = [verb for verb in VERBS if verb != "disconnect"]
+    return [
+        *(path(f"<int:pk>/{verb}/", _button(verb), name=f"connectors_connection_{verb}") for verb in pressed),
+        path("<int:pk>/disconnect/", disconnect, name="connectors_connection_disconnect"),
+    ]
