@@ -19,6 +19,7 @@ from django.core.paginator import Page, Paginator
 from connectors.spec import Cell, Column, Row, State, Table
 
 from .document import wording
+from .text import visible
 
 SIZES = (25, 50, 100, 200)
 USUAL_SIZE = 50
@@ -153,12 +154,15 @@ class _Filter:
 
 
 def labels(cell: Cell) -> tuple[str, ...]:
-    """The values under which a filter finds a cell: each entry of a list, the word of a state."""
+    """The values under which a filter finds a cell: each entry of a list, the word of a state.
+
+    They are as a page can show them, so that they survive the way into an address and back.
+    """
     if isinstance(cell, State):
         return (cell.word,)
     if isinstance(cell, tuple):
-        return tuple(dict.fromkeys(cell)) or (NOTHING,)
-    return (wording(cell) or NOTHING,)
+        return tuple(dict.fromkeys(map(visible, cell))) or (NOTHING,)
+    return (visible(wording(cell)) or NOTHING,)
 
 
 def _filtered(rows: Sequence[Row], filters: Sequence[_Filter]) -> tuple[Sequence[Row], tuple[Facet, ...]]:

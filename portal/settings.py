@@ -7,6 +7,7 @@ No default opens a door: without keys nothing starts, debug is off, cookies need
 import os
 import socket
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import django_stubs_ext
@@ -60,6 +61,13 @@ def _regions(name: str) -> dict[str, str]:
         if not label.isidentifier() or not parts.hostname or not (parts.scheme == "https" or loopback):
             raise ImproperlyConfigured(f"{name}: write name=https://host, or http on the loopback, not {pair!r}.")
         found[label] = f"{parts.scheme}://{parts.netloc}"
+    return found
+
+
+def _database(url: str) -> dict[str, Any]:
+    found: dict[str, Any] = environ.Env.db_url_config(url)
+    if found.get("ENGINE") not in {"django.db.backends.sqlite3", "django.db.backends.postgresql"}:
+        raise ImproperlyConfigured("DATABASE_URL: write sqlite:///file or postgres://user:password@host:port/name.")
     return found
 
 
@@ -136,7 +144,7 @@ TEMPLATES = [
 ]
 
 # --- storage ---
-DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'portal.sqlite3'}")}
+DATABASES = {"default": _database(env.str("DATABASE_URL", default="") or f"sqlite:///{DATA_DIR / 'portal.sqlite3'}")}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # WAL and immediate transactions: readers never wait, writers queue instead of failing half-way.
     DATABASES["default"]["OPTIONS"] = {

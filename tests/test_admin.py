@@ -176,6 +176,9 @@ def test_the_page_shows_facts_and_no_token(
     assert reverse("run", args=[run.pk]) in page.content.decode()
     assert reverse("workspace", args=[connected.workspace_id]) in page.content.decode()
     assert simulator.tokens["owner"] not in page.content.decode()
+    Connection.objects.update(schedule="weekly", schedule_hour=17)
+    form = boss.get(f"{BASE}{connected.pk}/change/").content.decode()
+    assert re.findall(r'<option value="(\w+)" selected>', form) == ["weekly", "17"]
 
 
 def test_sync_now_starts_one_run(boss: Client, connected: Connection) -> None:

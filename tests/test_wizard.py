@@ -121,7 +121,8 @@ def test_from_the_catalogue_to_the_first_sync(admin: Watching, segment: Simulato
     assert (connection.state, connection.schedule, connection.schedule_hour) == ("active", "weekly", 9)
     assert connection.next_sync is not None
     assert (connection.next_sync.weekday(), connection.next_sync.hour) == (0, 9)
-    done = AuditEntry.objects.filter(actor__username="robin").order_by("pk").values_list("action", flat=True)
+    by_robin = AuditEntry.objects.filter(actor__username="robin").exclude(action="sign-in").order_by("pk")
+    done = by_robin.values_list("action", flat=True)
     assert list(done) == ["connection drafted", "connection checked", "connection activated", "sync requested"]
 
 

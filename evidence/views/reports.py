@@ -22,12 +22,18 @@ from .. import artifacts, reports, tables
 from ..document import Document
 from ..health import health
 from ..seal import seal
+from ..text import visible
 from . import asked
 from .exporting import download
 from .workspaces import draw
 
-MOST_ROWS = 10_000  # of a table that can be asked for in parts, before only one part is shown
+MOST_ROWS = 2_000  # of a table that can be asked for in parts, before only one part is shown
+ONLY = "only-"  # begins the parameter that names a part
 RECENT = 30  # snapshots to choose from
+
+# Tables that were seen to be longer than MOST_ROWS, so that they are not read again to find out. A snapshot's
+# report never changes, so nothing here grows stale.
+_long: set[tuple[str, str, str]] = set()
 
 
 @needs(VIEW)
@@ -63,7 +69,7 @@ def report(request: HttpRequest, pk: int, name: str) -> HttpResponse:
         "export_query": urlencode({"snapshot": snapshot.seq}),
         "csv_rows": len(shown.rows) if shown and not shown.part else None,
         "keep": [("snapshot", request.GET.get("snapshot")), ("table", request.GET.get("table"))]
-        + ([("part", shown.part)] if shown and shown.part else []),
+        + ([(f"{ONLY}{shown.table.partition}", shown.part)] if shown and shown.part else []),
     }
     return render(request, "evidence/report.html", context)
 
@@ -96,19 +102,24 @@ class Shown:
 
 def _shown(snapshot: Snapshot, name: str, query: Mapping[str, Any]) -> tuple[Document, Shown | None]:
     """The report and the table that is asked for, the first one if none is. A very long table comes in parts."""
-    document = reports.document(snapshot, name)
+    only = {key.removeprefix(ONLY): str(value) for key, value in query.items() if key.startswith(ONLY) and value}
+    document = reports.document(snapshot, name, only)
     table = chosen(document, query)
     if table is None:
         return document, None
-    part = str(query.get("part", "")) if table.partition else ""
-    if not part:
-        rows = tuple(islice(table.rows(), MOST_ROWS + 1)) if table.partition else tuple(table.rows())
-        if not table.partition or len(rows) <= MOST_ROWS:
+    if not table.partition:
+        return document, Shown(table, tuple(table.rows()))
+    part, key = only.get(table.partition, ""), (snapshot.header_sha256, name, table.name)
+    if not part and key not in _long:
+        rows = tuple(islice(table.rows(), MOST_ROWS + 1))
+        if len(rows) <= MOST_ROWS:
             return document, Shown(table, rows)
+        _long.add(key)
     parts = _parts(document, table)
-    part = part or (parts[0][0] if parts else "")
-    narrowed = reports.document(snapshot, name, {table.partition: part}).table(table.name)
-    return document, Shown(narrowed, tuple(narrowed.rows()), part, parts)
+    if not part and parts:
+        part = parts[0][0]
+        table = reports.document(snapshot, name, {table.partition: part}).table(table.name)
+    return document, Shown(table, tuple(table.rows()), part, parts)
 
 
 def chosen(document: Document, query: Mapping[str, Any]) -> Table | None:
@@ -122,7 +133,7 @@ def _parts(document: Document, table: Table) -> tuple[tuple[str, str], ...]:
         names = [column.name for column in other.columns]
         if other.name != table.name and "id" in names:
             at = names.index("id")
-            return tuple((str(row[at]), str(row[0])) for row in other.rows())
+            return tuple((visible(str(row[at])), visible(str(row[0]))) for row in other.rows())
     return ()
 
 

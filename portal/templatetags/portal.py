@@ -3,6 +3,7 @@
 Cells of reports are recognised by their shape, not by their class: the floor knows no connector.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -21,6 +22,8 @@ register = template.Library()
 
 DASH = "\N{EN DASH}"
 LONG = 240  # beyond this, a cell is cut to a few lines
+# Controls, directions that override what is read, and halves of characters, which no page can carry.
+_TRICKS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # Messages by Django's level tag, as states of the look.
 _LEVELS = {"success": "pass", "warning": "stale", "error": "failed"}
@@ -160,8 +163,12 @@ def size(value: int) -> str:
 
 @register.filter
 def foreign(text: str) -> SafeString:
-    """A name from outside, isolated from the direction of what surrounds it."""
-    return format_html("<bdi>{}</bdi>", text)
+    """A name from outside, isolated from the direction of what surrounds it, and unable to turn itself round."""
+    return format_html("<bdi>{}</bdi>", _plain(text))
+
+
+def _plain(text: str) -> str:
+    return _TRICKS.sub(lambda found: f"\\u{{{ord(found[0]):X}}}", str(text))
 
 
 @register.simple_tag
@@ -187,9 +194,9 @@ def _text(value: str, kind: str) -> SafeString:
         at = _instant(value)
         return moment(at) if at else foreign(value)
     if kind == "id":
-        return format_html("<code><bdi>{}</bdi></code>", value)
+        return format_html("<code>{}</code>", foreign(value))
     if len(value) > LONG:
-        return format_html('<span class="clip" tabindex="0"><bdi>{}</bdi></span>', value)
+        return format_html('<span class="clip" tabindex="0">{}</span>', foreign(value))
     return foreign(value)
 
 
@@ -205,7 +212,7 @@ def _instant(value: str) -> datetime | None:
 def _list(values: Sequence[str]) -> SafeString:
     if len(values) == 1:
         return _text(str(values[0]), "text")
-    first = format_html_join("", "<li><bdi>{}</bdi></li>", ((value,) for value in values))
+    first = format_html_join("", "<li>{}</li>", ((foreign(value),) for value in values))
     if len(values) <= 4:
         return format_html('<ul class="list">{}</ul>', first)
     return format_html('<ul class="list clip" tabindex="0" aria-label="{} entries">{}</ul>', len(values), first)
