@@ -84,14 +84,14 @@ class ConnectionPages(OwnPages):
     def facts(self, row: Connection, request: HttpRequest) -> dict[str, Any]:
         return _facts(row)
 
-    @admin.display(description="Workspace, service, region", ordering="workspace__name")
+    @admin.display(description="Workspace", ordering="workspace__name")
     def workspace_name(self, connection: Connection) -> SafeString:
         connector = registry.get(connection.connector)
         name = foreign(connection.workspace.name) if connection.workspace else DASH
         place = f", {display.region_title(connector, connection.region)}" if connection.region else ""
         return format_html('{}<span class="sub">{}{}</span>', name, connector.title, place)
 
-    @admin.display(description="State, error", ordering="state")
+    @admin.display(description="State", ordering="state")
     def standing(self, connection: Connection) -> SafeString:
         return _with_code(display.connection_state(connection), connection.error_code)
 
@@ -146,7 +146,6 @@ class SyncRunPages(OwnPages):
         "started_by",
         "asked",
         "lasted",
-        "requests_done",
         "records",
     )
     asked = when("queued_at", "Asked for")
@@ -165,7 +164,7 @@ class SyncRunPages(OwnPages):
     def connection_name(self, run: SyncRun) -> str:
         return run.connection.name
 
-    @admin.display(description="State, error", ordering="state")
+    @admin.display(description="State", ordering="state")
     def standing(self, run: SyncRun) -> SafeString:
         return _with_code(display.run_state(run.state), run.error_code)
 
@@ -174,8 +173,8 @@ class SyncRunPages(OwnPages):
         return display.TRIGGERS.get(run.trigger, run.trigger)
 
     @admin.display(description="Took")
-    def lasted(self, run: SyncRun) -> str:
-        return duration(display.took(run))
+    def lasted(self, run: SyncRun) -> SafeString:
+        return format_html('<span class="nw">{}</span>', duration(display.took(run)))
 
 
 def _run_facts(run: SyncRun, page_number: str) -> dict[str, Any]:
@@ -213,13 +212,28 @@ class SnapshotPages(ReadOnlyPages):
     list_select_related = ("workspace",)
     date_hierarchy = "published_at"
     ordering = ("-published_at",)
-    fields = ("workspace", "seq", "run", "published", "header_sha256", "previous_sha256", "key_id", "header_text")
-    readonly_fields = ("published", "header_text")
+    fields = (
+        "workspace",
+        "seq",
+        "run",
+        "published",
+        "header_sha256",
+        "previous_sha256",
+        "key_id",
+        "in_portal",
+        "header_text",
+    )
+    readonly_fields = ("published", "in_portal", "header_text")
 
     published = when("published_at", "Published")
 
     class Media:
         css = {"all": ["wizard.css"]}
+
+    @admin.display(description="Contents")
+    def in_portal(self, snapshot: Snapshot) -> SafeString:
+        where = reverse("snapshot", args=[snapshot.workspace_id, snapshot.seq])
+        return format_html('<a href="{}">Open it in the portal</a>', where)
 
     @admin.display(description="Digest of the header", ordering="header_sha256")
     def short_digest(self, snapshot: Snapshot) -> SafeString:

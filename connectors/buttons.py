@@ -26,7 +26,7 @@ Verb = Callable[[HttpRequest, Connection, User, datetime], HttpResponse | str]
 
 def _sync(request: HttpRequest, connection: Connection, by: User, now: datetime) -> HttpResponse:
     demand(request, SYNC)
-    return redirect("run", runs.request(connection, trigger="person", now=now, by=by).pk)
+    return redirect("run", runs.request(connection, trigger="person", now=now, by=by, request=request).pk)
 
 
 def _check(request: HttpRequest, connection: Connection, by: User, now: datetime) -> str:
@@ -112,7 +112,7 @@ def disconnect(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def cancel(request: HttpRequest, pk: int) -> HttpResponse:
     run = SyncRun.objects.select_related("connection").filter(pk=pk).first()
-    if run is not None and runs.cancel(run, demand(request, SYNC), timezone.now()):
+    if run is not None and runs.cancel(run, demand(request, SYNC), timezone.now(), request):
         messages.success(request, f"{run} was cancelled. Nothing of it is kept; the newest snapshot stays the newest.")
     else:
         messages.warning(request, "This sync run has ended already.")

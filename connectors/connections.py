@@ -215,7 +215,7 @@ def disconnect(connection: Connection, *, by: User | None, now: datetime, reques
         connection.state, connection.next_sync = ConnectionState.DISCONNECTED, None
         connection.save(update_fields=["token", "token_fingerprint", "state", "next_sync"])
         for run in SyncRun.objects.filter(connection=connection, state__in=ACTIVE_STATES):
-            runs.cancel(run, by, now)
+            runs.cancel(run, by, now, request)
         audit.record(Action.CONNECTION_DISCONNECTED, actor=by, target=connection, request=request, at=now)
 
 

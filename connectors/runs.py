@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django_q.tasks import async_task
 
 from portal import __version__, audit
@@ -39,6 +40,7 @@ def request(
     by: User | None = None,
     streams: Sequence[str] = (),
     enqueue: bool = True,
+    request: HttpRequest | None = None,
 ) -> SyncRun:
     """Writes a queued run and its task together, or raises Refused: never two, never one without the other."""
     if connection.state != ConnectionState.ACTIVE:
@@ -48,7 +50,15 @@ def request(
             run = SyncRun.objects.create(
                 connection=connection, trigger=trigger, requested_by=by, queued_at=now, streams=list(streams)
             )
-            audit.record(audit.Action.SYNC_REQUESTED, actor=by, target=connection, trigger=trigger, run=run.pk, at=now)
+            audit.record(
+                audit.Action.SYNC_REQUESTED,
+                actor=by,
+                target=connection,
+                request=request,
+                trigger=trigger,
+                run=run.pk,
+                at=now,
+            )
             if enqueue:
                 async_task(settings.COLLECT_TASK, run.pk)
     except IntegrityError:
@@ -98,11 +108,11 @@ def end(run: SyncRun, state: RunState, now: datetime, *, code: str = "", detail:
     return bool(closed)
 
 
-def cancel(run: SyncRun, by: User | None, now: datetime) -> bool:
+def cancel(run: SyncRun, by: User | None, now: datetime, request: HttpRequest | None = None) -> bool:
     """Ends an active run at a person's wish; the worker notices at its next heartbeat."""
     cancelled = end(run, RunState.CANCELLED, now, code="cancelled", detail="Somebody cancelled the sync.")
     if cancelled:
-        audit.record(audit.Action.SYNC_CANCELLED, actor=by, target=run.connection, run=run.pk, at=now)
+        audit.record(audit.Action.SYNC_CANCELLED, actor=by, target=run.connection, request=request, run=run.pk, at=now)
     return cancelled
 
 

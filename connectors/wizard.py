@@ -290,7 +290,7 @@ def _activate(request: HttpRequest, connection: Connection, *, schedule: str, ho
     with transaction.atomic():
         fresh = _locked(connection)
         connections.activate(fresh, schedule=schedule, hour=hour, by=by, now=now, request=request)
-        run = runs.request(fresh, trigger="first", now=now, by=by)
+        run = runs.request(fresh, trigger="first", now=now, by=by, request=request)
     messages.success(request, f"“{fresh.name}” is active. This is its first sync.")
     return redirect("run", run.pk)
 

@@ -133,8 +133,8 @@ def head(column: Column, sort: str) -> Head:
 
 
 def _matches(row: Row, q: str) -> bool:
-    """Whether every word of `q` stands somewhere in the row, in any case."""
-    text = "\n".join(wording(cell) for cell in row).casefold()
+    """Whether every word of `q` stands somewhere in the row as a page shows it, in any case."""
+    text = visible("\n".join(wording(cell) for cell in row)).casefold()
     return all(word in text for word in q.casefold().split())
 
 

@@ -155,6 +155,10 @@ def test_every_report_in_every_format_twice_the_same(synced: Workspace, tmp_path
     assert written[0] == written[1]
     assert len(written[0]) > 500
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"1.{form}", f"2.{form}"]
+
+
+def test_report_refuses_what_is_not_there(synced: Workspace) -> None:
+    ended, said = refusal("report", "nothing", workspace=synced.slug)
     assert ended == 2
     assert "data-flow" in said
     assert refusal("report", "data-flow", workspace="nobody")[0] == 2

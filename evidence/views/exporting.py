@@ -20,7 +20,7 @@ from ..exports import csv, json, pdf
 IN_MEMORY = 4_000_000  # bytes of a CSV, before it is written beside
 TYPES = {"csv": "text/csv; charset=utf-8", "pdf": "application/pdf", "json": "application/json"}
 # Codes that pass with time or with less at once; all others are the portal's own fault.
-_PASSING = {"export-timeout", "export-memory", "export-typeset", "export-busy"}
+_PASSING = {"export-timeout", "export-memory", "export-typeset"}
 
 
 def download(request: HttpRequest, document: Document, fmt: str, target: Any) -> HttpResponseBase:
@@ -58,15 +58,16 @@ def _csv(document: Document, table: str, query: Mapping[str, Any]) -> HttpRespon
     """Written to the end before it is sent: the number of rows is known, and no download breaks off half-way."""
     counted = _Counted(document.table(table))
     whole = replace(document, report=replace(document.report, tables=(counted.table,)))
-    spool = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115  # closed by the response
+    spool = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115  # closed when it has been sent
     spool.writelines(csv.stream(whole, bom=query.get("bom") == "1"))
-    spool.seek(0)
     headers = {"X-Row-Count": str(counted.rows)}
-    response = StreamingHttpResponse(
-        iter(partial(spool.read, csv.CHUNK), b""), content_type=TYPES["csv"], headers=headers
-    )
-    response._resource_closers.append(spool.close)
-    return response
+    return StreamingHttpResponse(_sent(spool), content_type=TYPES["csv"], headers=headers)
+
+
+def _sent(spool: SpooledTemporaryFile[bytes]) -> Iterator[bytes]:
+    with spool:
+        spool.seek(0)
+        yield from iter(partial(spool.read, csv.CHUNK), b"")
 
 
 class _Counted:

@@ -68,6 +68,7 @@ def report(request: HttpRequest, pk: int, name: str) -> HttpResponse:
         "export_base": reverse("report", args=[pk, name]) + "export.",
         "export_query": urlencode({"snapshot": snapshot.seq}),
         "csv_rows": len(shown.rows) if shown and not shown.part else None,
+        "more_than": MOST_ROWS,
         "keep": [("snapshot", request.GET.get("snapshot")), ("table", request.GET.get("table"))]
         + ([(f"{ONLY}{shown.table.partition}", shown.part)] if shown and shown.part else []),
     }

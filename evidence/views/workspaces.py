@@ -23,6 +23,7 @@ from .. import flow as drawing
 from .. import reports
 from ..health import health
 from ..seal import seal
+from ..text import visible
 from . import asked
 
 SNAPSHOTS = 10
@@ -81,7 +82,7 @@ def _link(flow: Flow, address: str) -> Callable[[str], str]:
 
     def link(key: str) -> str:
         group = key.split(":", 2)[2].removesuffix(":gap") if key.startswith("group:") else ""
-        words = titles.get(key, group)
+        words = visible(titles.get(key, group))
         return f"{address}?{urlencode({'q': words[:100]})}" if words and words != "…" else ""
 
     return link

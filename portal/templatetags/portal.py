@@ -144,7 +144,7 @@ def since(at: datetime | None, now: datetime) -> str:
 @register.filter
 def digest(value: str) -> SafeString:
     """A digest short enough for a line: `9f3c41d8…e21a07b4`."""
-    return format_html("<code>{}</code>", f"{value[:8]}…{value[-8:]}" if len(value) > 17 else value)
+    return format_html('<code class="nw">{}</code>', f"{value[:8]}…{value[-8:]}" if len(value) > 17 else value)
 
 
 @register.filter
