@@ -108,7 +108,6 @@ class ConnectionPages(OwnPages):
 
 def _facts(connection: Connection) -> dict[str, Any]:
     connector = registry.get(connection.connector)
-    happened = "The last sync of this connection did not publish." if connection.error_code else ""
     return {
         "title": connection.name,
         "connection": connection,
@@ -120,7 +119,7 @@ def _facts(connection: Connection) -> dict[str, Any]:
         ),
         "live": connection.state in buttons.LIVE,
         "checked": display.checked(connection),
-        "trouble": display.trouble(connection.error_code, happened, connector) if connection.error_code else None,
+        "trouble": display.trouble(connection.error_code, "", connector) if connection.error_code else None,
         "schedule": display.schedule_words(connection),
         "rhythms": display.rhythms(connection.schedule_hour, timezone.now()),
         "hours": wizard.HOURS,

@@ -1,10 +1,12 @@
 """The buttons of the admin's pages: each is one POST, calls one verb, and says what happened or why not."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime
 from functools import partial
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
@@ -25,7 +27,6 @@ Verb = Callable[[HttpRequest, Connection, User, datetime], HttpResponse | str]
 
 
 def _sync(request: HttpRequest, connection: Connection, by: User, now: datetime) -> HttpResponse:
-    demand(request, SYNC)
     return redirect("run", runs.request(connection, trigger="person", now=now, by=by, request=request).pk)
 
 
@@ -71,15 +72,18 @@ VERBS: dict[str, Verb] = {
 
 
 def _act(verb: str, request: HttpRequest, pk: int) -> HttpResponse:
-    """Does one thing with a connection and leads back to its page, or to what came of it."""
-    connection = Connection.objects.select_related("workspace").filter(pk=pk).first()
-    if connection is None:
+    """Does one thing with a connection and leads back to its page, or to what came of it.
+
+    The row is held until the verb has ended, so that two clicks are one; only the check, which waits for the
+    service, holds nothing.
+    """
+    by = demand(request, SYNC if verb == "sync" else MANAGE)
+    try:
+        with nullcontext() if verb == "check-again" else transaction.atomic():
+            said = VERBS[verb](request, _live(pk, held=verb != "check-again"), by, timezone.now())
+    except Connection.DoesNotExist:
         messages.error(request, "There is no such connection.")
         return redirect(wizard.LIST)
-    try:
-        if connection.state not in LIVE:
-            raise NotPossible("wrong-state", f"“{connection.name}” is {connection.get_state_display().lower()} by now.")
-        said = VERBS[verb](request, connection, demand(request, MANAGE), timezone.now())
     except runs.Refused as error:
         messages.warning(request, str(error))
         return redirect("run", error.run.pk) if error.run else redirect(wizard.CHANGE, pk)
@@ -90,6 +94,15 @@ def _act(verb: str, request: HttpRequest, pk: int) -> HttpResponse:
         return said
     messages.success(request, said)
     return redirect(wizard.CHANGE, pk)
+
+
+def _live(pk: int, *, held: bool) -> Connection:
+    """Raises Connection.DoesNotExist, and NotPossible when it is a draft or disconnected."""
+    rows = Connection.objects.select_for_update(of=("self",)) if held else Connection.objects.all()
+    connection = rows.select_related("workspace").get(pk=pk)
+    if connection.state not in LIVE:
+        raise NotPossible("wrong-state", f"“{connection.name}” is {connection.get_state_display().lower()} by now.")
+    return connection
 
 
 def _button(verb: str) -> Callable[..., HttpResponseBase]:

@@ -3,7 +3,7 @@
 The only writer of `Connection`. A draft becomes active only after its own workspace answered its own token.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -106,7 +106,7 @@ def check(
     connector = registry.get(connection.connector)
     token = credentials.unseal(connection)
     known = registry.regions(connector)
-    order = sorted(known.values(), key=lambda region: region.name != connection.region)
+    order = _regions_to_try(connector, connection.region, known)
     make = open_client or (lambda c, region, secret: Client(c, region.origin, secret, tries=2))
     found = checking.check(connector, order, lambda region: make(connector, region, token))
     changed = {"capabilities": found.as_json(), "checked_at": now}
@@ -118,6 +118,14 @@ def check(
     for name, value in changed.items():
         setattr(connection, name, value)
     return found
+
+
+def _regions_to_try(connector: Connector, chosen: str, known: Mapping[str, Region]) -> list[Region]:
+    """The chosen region first, then the service's own others. A token never goes to an address that only the
+    operator's environment knows unless that one was chosen, nor from there to the service."""
+    own = [region.name for region in connector.regions]
+    names = [chosen, *(name for name in own if name != chosen)] if chosen in own else [chosen]
+    return [known[name] for name in names if name in known]
 
 
 def holder_of(connection: Connection, found: Identity) -> Connection | None:
@@ -204,12 +212,16 @@ def reschedule(
     now: datetime,
     request: HttpRequest | None = None,
 ) -> None:
+    if connection.state == ConnectionState.DISCONNECTED:
+        raise _wrong_state(connection)
     due = next_time(schedule, hour, now) if connection.state == ConnectionState.ACTIVE else None
     _set(connection, Action.CONNECTION_CHANGED, by, now, request, schedule=schedule, schedule_hour=hour, next_sync=due)
 
 
 def disconnect(connection: Connection, *, by: User | None, now: datetime, request: HttpRequest | None = None) -> None:
     """Wipes the token, stops the schedule, cancels a running sync. Snapshots, artifacts and logs stay."""
+    if connection.state not in (ConnectionState.ACTIVE, ConnectionState.PAUSED):
+        raise _wrong_state(connection)
     with transaction.atomic():
         credentials.wipe(connection)
         connection.state, connection.next_sync = ConnectionState.DISCONNECTED, None
@@ -236,7 +248,11 @@ def discard_old_drafts(now: datetime) -> int:
 
 def _must_be(connection: Connection, state: ConnectionState) -> None:
     if connection.state != state:
-        raise NotPossible("wrong-state", f"“{connection.name}” is {connection.get_state_display().lower()} by now.")
+        raise _wrong_state(connection)
+
+
+def _wrong_state(connection: Connection) -> NotPossible:
+    return NotPossible("wrong-state", f"“{connection.name}” is {connection.get_state_display().lower()} by now.")
 
 
 def _set(

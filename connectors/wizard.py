@@ -62,7 +62,7 @@ def of_draft(view: DraftPage) -> Callable[..., HttpResponse]:
             messages.warning(request, "This draft is gone: it was discarded. Nothing of it is left, its token neither.")
             return redirect(LIST)
         if connection.state != ConnectionState.DRAFT:
-            messages.info(request, f"“{connection.name}” is connected already.")
+            messages.info(request, f"“{connection.name}” is {connection.get_state_display().lower()} by now.")
             return redirect(CHANGE, connection.pk)
         return view(request, connection)
 
@@ -154,6 +154,8 @@ def token(request: HttpRequest, connection: Connection) -> HttpResponse:
             _keep(connection, connector, form.cleaned_data, later="later" in request.POST)
             return _onward(request, connection, "check")
         except NotPossible as error:
+            if error.code == "wrong-state":
+                return _too_late(request, connection, error)
             refused = error
             form.add_error(error.field or None, error.message)
     given = form.data if form.is_bound else _known(connection, connector)
@@ -207,6 +209,11 @@ def _locked(connection: Connection) -> Connection:
     if fresh is None:
         raise NotPossible("wrong-state", "This draft has been connected or discarded in another window.")
     return fresh
+
+
+def _too_late(request: HttpRequest, connection: Connection, error: NotPossible) -> HttpResponse:
+    messages.warning(request, f"{error.message} ({error.code})")
+    return redirect(CHANGE, connection.pk)
 
 
 def _onward(request: HttpRequest, connection: Connection, step: str) -> HttpResponse:
@@ -267,6 +274,8 @@ def schedule(request: HttpRequest, connection: Connection) -> HttpResponse:
         try:
             return _activate(request, connection, **form.cleaned_data)
         except NotPossible as error:
+            if error.code == "wrong-state":
+                return _too_late(request, connection, error)
             refused = error
     return step_page(
         request,

@@ -1,5 +1,6 @@
 """What people set for themselves: their password, and light or dark."""
 
+from collections.abc import Callable
 from typing import cast
 
 from django.contrib import messages
@@ -7,7 +8,7 @@ from django.contrib.auth import views as auth_views
 from django.contrib.auth.forms import PasswordChangeForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
@@ -34,6 +35,20 @@ def appearance(request: HttpRequest) -> HttpResponse:
     return response
 
 
+class OwnPasswordFirst:
+    """Whoever signed in with a password that somebody else chose comes no further before choosing one."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        free = {reverse("password"), reverse("logout"), reverse("appearance")}
+        if getattr(request.user, "one_time_password", False) and request.path not in free:
+            messages.warning(request, "This password was made for one sign-in: choose your own, then go on.")
+            return redirect("password")
+        return self._get_response(request)
+
+
 class Password(auth_views.PasswordChangeView):
     """Changing one's own password. Other sessions of the same person end with it."""
 
@@ -42,6 +57,7 @@ class Password(auth_views.PasswordChangeView):
 
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         response, person = super().form_valid(form), cast("User", self.request.user)
+        User.objects.filter(pk=person.pk).update(one_time_password=False)
         audit.record(
             audit.Action.PERSON_CHANGED, actor=person, target=person, request=self.request, what="own password"
         )

@@ -63,6 +63,10 @@ class NewPersonForm(UserCreationForm[User]):
         model = User
         fields = ("username", "first_name", "last_name", "email")
 
+    def save(self, commit: bool = True) -> User:
+        self.instance.one_time_password = True
+        return super().save(commit)
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["password1"].label = "One-time password"
@@ -96,7 +100,12 @@ class PersonForm(forms.ModelForm[User]):
 
 
 class NewPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]  # takes no argument at run time
-    """Everybody signs in with a password, so the choice to have none is not offered."""
+    """A one-time password. Everybody signs in with one, so the choice to have none is not offered."""
+
+    def save(self, commit: bool = True) -> User:
+        self.user.one_time_password = True
+        person: User = super().save(commit)
+        return person
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

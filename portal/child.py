@@ -23,7 +23,10 @@ Hear = Callable[[str], object]
 
 
 class Child:
-    """A Python module that runs in a process group of its own. `hear` gets each line that it prints."""
+    """A Python module that runs in a process group of its own.
+
+    `hear` gets each line that it prints, and answers True for one that must not be kept.
+    """
 
     def __init__(self, name: str, module: str, *arguments: str, hear: Hear, pass_fds: Sequence[int] = ()) -> None:
         self.name = name
@@ -47,8 +50,8 @@ class Child:
     def _listen(self, hear: Hear) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            self.last.append(line.rstrip())
-            hear(line.rstrip())
+            if not hear(line.rstrip()):
+                self.last.append(line.rstrip())
 
     def ended(self) -> str:
         """How its leader ended, in words; "" while it runs."""

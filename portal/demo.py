@@ -36,9 +36,12 @@ def start_simulator(supervisor: "Supervisor", size: str) -> Callable[[], str]:
 
     port = settings.REGIONS["segment"][REGION].rpartition(":")[2]
     lines: SimpleQueue[str] = SimpleQueue()
-    supervisor.start(
-        "simulator", "connectors.segment.simulator", "--port", port, "--json", "--size", size, hear=lines.put
-    )
+
+    def hear(line: str) -> bool:
+        lines.put(line)
+        return line.startswith("{")  # its introduction, which holds tokens
+
+    supervisor.start("simulator", "connectors.segment.simulator", "--port", port, "--json", "--size", size, hear=hear)
 
     def owner_token() -> str:
         from .supervisor import TICK, Fallen

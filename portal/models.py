@@ -8,7 +8,12 @@ from .canon import WriteOnce
 
 
 class User(AbstractUser):
-    """A person. Rights come from one role (a group made from `access.ROLES`), never from single flags."""
+    """A person. Rights come from one role (a group made from `access.ROLES`), never from single flags.
+
+    `one_time_password` says that somebody else chose the password, so its owner must choose another first.
+    """
+
+    one_time_password = models.BooleanField(default=False, editable=False)
 
     @property
     def role(self) -> str:

@@ -54,6 +54,6 @@ def first_admin() -> str:
         return ""
     password = secrets.token_urlsafe(18)
     with transaction.atomic():
-        person = User.objects.create_superuser(ADMIN, "", password)
+        person = User.objects.create_superuser(ADMIN, "", password, one_time_password=True)
         audit.record(audit.Action.PERSON_CHANGED, actor=None, target=person, what="first administrator made")
     return password

@@ -120,6 +120,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "portal.pages.SafeHeaders",
+    "portal.account.OwnPasswordFirst",
 ]
 ROOT_URLCONF = "portal.urls"
 TEMPLATES = [

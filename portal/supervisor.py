@@ -68,7 +68,8 @@ class Supervisor:
         """Raises Fallen when a child has ended."""
         for child in self._children:
             if ended := child.ended():
-                raise Fallen(f"The {child.name} {ended}. Its last lines:\n{child.last_lines()}")
+                lines = child.last_lines()
+                raise Fallen(f"The {child.name} {ended}." + (f" Its last lines:\n{lines}" if lines else ""))
 
     # --- the end ------------------------------------------------------------------------------------
 

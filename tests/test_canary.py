@@ -83,3 +83,12 @@ def plain_urls() -> list[str]:
     from tests.test_door import addresses
 
     return [url for url in addresses(get_resolver()) if "sign-out" not in url]
+
+
+def test_the_last_net_takes_a_token_out_of_a_log_line(simulator: Any) -> None:
+    from portal.pages import WithoutSecrets
+
+    token = simulator.tokens["owner"]
+    record = logging.LogRecord("x", logging.ERROR, "x", 1, "asked with %s", (token,), None)
+    assert WithoutSecrets().filter(record)
+    assert record.getMessage() == "asked with [hidden]"

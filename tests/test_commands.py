@@ -228,3 +228,18 @@ def test_in_processes_of_its_own_with_a_file(tmp_path: Path) -> None:
         written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
         written += "".join(each.stdout + each.stderr for each in said).encode()
         assert not [secret[:10] for secret in simulator.secrets if secret.encode() in written]
+
+
+def test_a_token_for_an_added_region_is_never_sent_to_segment(
+    simulator: Simulator, settings: Any, monkeypatch: Any
+) -> None:
+    with serve(size="small") as elsewhere:
+        settings.REGIONS = {"segment": {"demo": simulator.url, "us": elsewhere.url, "eu": elsewhere.url}}
+        monkeypatch.setattr(sys, "stdin", StringIO(simulator.tokens["revoked"]))
+        assert refusal("connect", "segment", name="Demo", region="demo", token_stdin=True)[0] == 3
+        assert not elsewhere.requests
+        monkeypatch.setattr(sys, "stdin", StringIO(simulator.tokens["revoked"]))
+        before = len(simulator.requests)
+        assert refusal("connect", "segment", name="Demo", region="us", token_stdin=True)[0] == 3
+        assert len(elsewhere.requests) == 2, "both of the service's own regions"
+        assert len(simulator.requests) == before

@@ -87,3 +87,21 @@ def test_a_new_session_at_sign_in_and_none_after_sign_out(client: Any, people: d
 def test_a_name_with_a_line_break_cannot_forge_an_entry(client: Any, people: dict[str, Any]) -> None:
     client.post("/sign-in/", {"username": "x\r\n2026 admin sign-in", "password": "wrong"})
     assert "\n" not in AuditEntry.objects.latest("id").target_name
+
+
+def test_a_password_that_somebody_else_chose_opens_only_the_page_to_change_it(
+    client: Any, people: dict[str, Any]
+) -> None:
+    person = people["Auditor"]
+    person.one_time_password = True
+    person.save()
+    client.force_login(person)
+    for url in ("/", "/workspaces/", "/admin/"):
+        assert client.get(url)["Location"] == "/account/password/"
+    words = {
+        "old_password": "auditor-password-1",
+        "new_password1": "a-new-long-one-7",
+        "new_password2": "a-new-long-one-7",
+    }
+    assert client.post("/account/password/", words).status_code == 302
+    assert client.get("/").status_code == 200

@@ -6,111 +6,151 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('connectors', '0001_initial'),
+        ("connectors", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='connection',
-            name='created_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="connection",
+            name="created_by",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='syncrun',
-            name='connection',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='connectors.connection'),
+            model_name="syncrun",
+            name="connection",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="runs", to="connectors.connection"
+            ),
         ),
         migrations.AddField(
-            model_name='syncrun',
-            name='requested_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="syncrun",
+            name="requested_by",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='stagedrecord',
-            name='run',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='connectors.syncrun'),
+            model_name="stagedrecord",
+            name="run",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to="connectors.syncrun"
+            ),
         ),
         migrations.AddField(
-            model_name='snapshot',
-            name='run',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='snapshot', to='connectors.syncrun'),
+            model_name="snapshot",
+            name="run",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT, related_name="snapshot", to="connectors.syncrun"
+            ),
         ),
         migrations.AddField(
-            model_name='runstream',
-            name='run',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='stream_rows', to='connectors.syncrun'),
+            model_name="runstream",
+            name="run",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="stream_rows", to="connectors.syncrun"
+            ),
         ),
         migrations.AddField(
-            model_name='receipt',
-            name='run',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='receipts', to='connectors.syncrun'),
+            model_name="receipt",
+            name="run",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="receipts", to="connectors.syncrun"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='workspace',
-            constraint=models.UniqueConstraint(fields=('connector', 'remote_id'), name='one_workspace'),
+            model_name="workspace",
+            constraint=models.UniqueConstraint(fields=("connector", "remote_id"), name="one_workspace"),
         ),
         migrations.AddField(
-            model_name='snapshot',
-            name='workspace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='snapshots', to='connectors.workspace'),
+            model_name="snapshot",
+            name="workspace",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="snapshots", to="connectors.workspace"
+            ),
         ),
         migrations.AddField(
-            model_name='connection',
-            name='workspace',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='connectors.workspace'),
+            model_name="connection",
+            name="workspace",
+            field=models.ForeignKey(
+                blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to="connectors.workspace"
+            ),
         ),
         migrations.AddField(
-            model_name='change',
-            name='workspace',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='connectors.workspace'),
+            model_name="change",
+            name="workspace",
+            field=models.ForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="connectors.workspace"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='syncrun',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['queued', 'running', 'publishing'])), fields=('connection',), name='one_active_run'),
+            model_name="syncrun",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ["queued", "running", "publishing"])),
+                fields=("connection",),
+                name="one_active_run",
+            ),
         ),
         migrations.AddIndex(
-            model_name='stagedrecord',
-            index=models.Index(fields=['run', 'stream', 'key'], name='staged_order'),
+            model_name="stagedrecord",
+            index=models.Index(fields=["run", "stream", "key"], name="staged_order"),
         ),
         migrations.AddConstraint(
-            model_name='runstream',
-            constraint=models.UniqueConstraint(fields=('run', 'stream'), name='one_row_per_stream'),
+            model_name="runstream",
+            constraint=models.UniqueConstraint(fields=("run", "stream"), name="one_row_per_stream"),
         ),
         migrations.AddConstraint(
-            model_name='receipt',
-            constraint=models.UniqueConstraint(fields=('run', 'n'), name='one_receipt_per_request'),
+            model_name="receipt",
+            constraint=models.UniqueConstraint(fields=("run", "n"), name="one_receipt_per_request"),
         ),
         migrations.AddConstraint(
-            model_name='snapshot',
-            constraint=models.UniqueConstraint(fields=('workspace', 'seq'), name='one_snapshot_per_number'),
+            model_name="snapshot",
+            constraint=models.UniqueConstraint(fields=("workspace", "seq"), name="one_snapshot_per_number"),
         ),
         migrations.AddConstraint(
-            model_name='snapshot',
-            constraint=models.UniqueConstraint(fields=('workspace', 'previous_sha256'), name='no_forks'),
+            model_name="snapshot",
+            constraint=models.UniqueConstraint(fields=("workspace", "previous_sha256"), name="no_forks"),
         ),
         migrations.AddConstraint(
-            model_name='connection',
-            constraint=models.UniqueConstraint(condition=models.Q(('token_fingerprint', ''), _negated=True), fields=('token_fingerprint',), name='one_connection_per_token'),
+            model_name="connection",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("token_fingerprint", ""), _negated=True),
+                fields=("token_fingerprint",),
+                name="one_connection_per_token",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='connection',
-            constraint=models.UniqueConstraint(condition=models.Q(('workspace__isnull', False), models.Q(('state', 'disconnected'), _negated=True)), fields=('workspace',), name='one_connection_per_workspace'),
+            model_name="connection",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("workspace__isnull", False), models.Q(("state", "disconnected"), _negated=True)),
+                fields=("workspace",),
+                name="one_connection_per_workspace",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='connection',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['active', 'paused']), _negated=True), ('workspace__isnull', False), _connector='OR'), name='active_has_workspace'),
+            model_name="connection",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state__in", ["active", "paused"]), _negated=True),
+                    ("workspace__isnull", False),
+                    _connector="OR",
+                ),
+                name="active_has_workspace",
+            ),
         ),
         migrations.AddIndex(
-            model_name='change',
-            index=models.Index(fields=['workspace', 'seq'], name='changes_of_a_snapshot'),
+            model_name="change",
+            index=models.Index(fields=["workspace", "seq"], name="changes_of_a_snapshot"),
         ),
         migrations.AddConstraint(
-            model_name='change',
-            constraint=models.UniqueConstraint(fields=('workspace', 'stream', 'key', 'seq'), name='one_change_per_record'),
+            model_name="change",
+            constraint=models.UniqueConstraint(
+                fields=("workspace", "stream", "key", "seq"), name="one_change_per_record"
+            ),
         ),
     ]

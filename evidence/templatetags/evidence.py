@@ -17,17 +17,15 @@ from ..progress import Progress, progress
 
 register = template.Library()
 
-# Who must do something, as ConnectorError and Hint say it.
-_WHO: dict[Actor, str] = {
-    "admin": "An administrator of this portal",
-    "time": "Nobody: it passes with time",
-    "developer": "Whoever maintains this portal",
-}
-
-
 @register.filter
 def run_state(run: SyncRun) -> State:
     return display.run_state(run.state)
+
+
+@register.filter
+def trigger(run: SyncRun) -> str:
+    """Who or what asked for a run, in words."""
+    return display.TRIGGERS.get(run.trigger, run.trigger)
 
 
 @register.filter
@@ -75,7 +73,7 @@ def hint_of(code: str, slug: str = "") -> Hint:
 
 @register.filter
 def who(acts: Actor) -> str:
-    return _WHO[acts]
+    return display.WHO[acts]
 
 
 @register.filter

@@ -6,7 +6,7 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_safe
 
 from connectors.models import Workspace
 from connectors.spec import Column
@@ -33,6 +33,7 @@ COLUMNS = (
 
 
 @needs(VIEW)
+@require_safe
 def index(request: HttpRequest) -> HttpResponse:
     query = request.GET
     q, report = asked.words(query), asked.words(query, "report")
@@ -58,6 +59,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 @needs(VIEW)
+@require_safe
 def artifact(request: HttpRequest, pk: int) -> HttpResponse:
     found = _artifact(pk)
     fault = artifacts.fault_of(found)

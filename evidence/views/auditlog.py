@@ -7,7 +7,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_safe
 
 from connectors.spec import Row
 from portal import audit
@@ -36,6 +36,7 @@ def _asked(query: Mapping[str, Any]) -> tuple[QuerySet[AuditEntry], dict[str, An
 
 
 @needs(AUDIT_LOG)
+@require_safe
 def index(request: HttpRequest) -> HttpResponse:
     found, said = _asked(request.GET)
     context = {

@@ -2,6 +2,7 @@
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_safe
 
 from connectors import registry, troubleshooting
 from connectors.spec import Hint
@@ -19,6 +20,7 @@ def _hints() -> dict[str, Hint]:
 
 
 @needs(VIEW)
+@require_safe
 def index(request: HttpRequest) -> HttpResponse:
     q = asked.words(request.GET)
     hints = [hint for hint in _hints().values() if _matches(hint, q)]
@@ -31,6 +33,7 @@ def _matches(hint: Hint, q: str) -> bool:
 
 
 @needs(VIEW)
+@require_safe
 def code(request: HttpRequest, code: str) -> HttpResponse:
     hint = _hints().get(code)
     if hint is None:

@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.views.decorators.http import require_safe
 
 from connectors.models import Connection, ConnectionState, SyncRun, Workspace
 from portal.access import MANAGE, VIEW, may, needs
@@ -20,6 +21,7 @@ RECENT = 6
 
 
 @needs(VIEW)
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     healths = health(Workspace.objects.all())

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from connectors import registry
 from connectors.models import Snapshot, Workspace
@@ -37,6 +37,7 @@ _long: set[tuple[str, str, str]] = set()
 
 
 @needs(VIEW)
+@require_safe
 def index(request: HttpRequest) -> HttpResponse:
     page = asked.page(Workspace.objects.all(), request.GET, size=20)
     held = [(each, registry.get(each.workspace.connector).reports) for each in health(page.object_list)]
@@ -44,6 +45,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 @needs(VIEW)
+@require_safe
 def report(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     workspace = asked.workspace(pk)
     spec, snapshot = _spec(workspace, name), _snapshot(workspace, request.GET)

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from connectors import display, runs
 from connectors.models import Receipt, RunState, RunStream, SyncRun, Workspace
@@ -26,6 +26,7 @@ def _all() -> QuerySet[SyncRun]:
 
 
 @needs(VIEW)
+@require_safe
 def index(request: HttpRequest) -> HttpResponse:
     state = str(request.GET.get("state", ""))
     workspace = asked.whole(str(request.GET.get("workspace", "")))
@@ -46,6 +47,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 @needs(VIEW)
+@require_safe
 def run(request: HttpRequest, pk: int) -> HttpResponse:
     """The page; while the run is active, its live part alone when htmx asks for it."""
     found = get_object_or_404(_all(), pk=pk)

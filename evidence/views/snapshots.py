@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_safe
 
 from connectors import locker
 from connectors.models import Change, Receipt
@@ -14,6 +15,7 @@ RECEIPTS = 50
 
 
 @needs(VIEW)
+@require_safe
 def snapshot(request: HttpRequest, pk: int, seq: int) -> HttpResponse:
     workspace = asked.workspace(pk)
     found = asked.snapshot(workspace, seq)

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from connectors import registry, runs
 from connectors.models import Change, Connection, ConnectionState, Snapshot, SyncRun, Workspace
@@ -31,6 +31,7 @@ RUNS = 10
 
 
 @needs(VIEW)
+@require_safe
 def index(request: HttpRequest) -> HttpResponse:
     q = asked.words(request.GET)
     found = Workspace.objects.filter(Q(name__icontains=q) | Q(slug__icontains=q) | Q(remote_id__icontains=q))
@@ -40,6 +41,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 @needs(VIEW)
+@require_safe
 def overview(request: HttpRequest, pk: int) -> HttpResponse:
     workspace = asked.workspace(pk)
     (found,) = health([workspace])

@@ -69,6 +69,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("date_joined", models.DateTimeField(default=django.utils.timezone.now, verbose_name="date joined")),
+                ("one_time_password", models.BooleanField(default=False, editable=False)),
                 (
                     "groups",
                     models.ManyToManyField(

@@ -1,7 +1,7 @@
 """The reports of a Segment workspace. Each is a pure view of one snapshot: the same snapshot, the same rows.
 
-    fields      one record, read without trusting it       routes, drawing  the data flow as rows and as a picture
-    inventory   names, links, and what was not read        schema, rights   what a rule allows, what a person may do
+fields      one record, read without trusting it       routes, drawing  the data flow as rows and as a picture
+inventory   names, links, and what was not read        schema, rights   what a rule allows, what a person may do
 """
 
 from ...spec import ReportSpec
