@@ -85,7 +85,7 @@ class Stopped(Exception):
 
 
 class Client:
-    """Reads one origin with one token. Safe for many threads; each keeps its own connection.
+    """Reads one origin with one token. Safe for any number of threads; `connections` of them ask at a time.
 
     pause    waits so many seconds, or less if the run is told to stop; tests pass their own
     receipt  is called once per request sent, from the thread that sent it
@@ -107,6 +107,7 @@ class Client:
         self._receipt, self._pause, self._clock, self._tries = receipt, pause, clock, tries
         self._resume_at = 0.0
         self._lock = threading.Lock()
+        self._slots = threading.BoundedSemaphore(connections)
         self.stop = threading.Event()
         self._session = _session(connector, origin, token, connections)
 
@@ -145,7 +146,9 @@ class Client:
         status, body = 0, b""
         headers: Mapping[str, str] = {}
         try:
-            status, headers, body = self._exchange(path, query, began)
+            with self._slots:
+                sent_at, began = datetime.now(UTC), self._clock()
+                status, headers, body = self._exchange(path, query, began)
         finally:
             ms = round((self._clock() - began) * 1000)
             print_ = hashlib.sha256(body).digest()

@@ -17,6 +17,7 @@ from .http import Client
 from .spec import UNREADABLE, Connector, ConnectorError, Coverage, Json, Stream, Unexpected, Way
 
 LOOK_UP_SECONDS = 0.25
+BESIDE = 6  # threads that work on answers while as many as there are connections wait for more
 SLACK_PAGES = 10
 
 
@@ -125,7 +126,7 @@ class Reading:
     def run(self) -> None:
         for stream, _, way in self._children[""]:
             self._open(Listing(stream, way))
-        pool = ThreadPoolExecutor(self._connections, thread_name_prefix="read")
+        pool = ThreadPoolExecutor(self._connections + BESIDE, thread_name_prefix="read")
         try:
             self._drain(pool)
         finally:
@@ -136,7 +137,7 @@ class Reading:
         under_way: dict[Future[Page], Listing] = {}
         self._settle()
         while self._queue or under_way:
-            while self._queue and len(under_way) < self._connections + 2:
+            while self._queue and len(under_way) < self._connections + BESIDE:
                 listing = self._queue.pop()
                 under_way[pool.submit(self._read_page, listing)] = listing
             finished, _ = wait(under_way, timeout=LOOK_UP_SECONDS, return_when=FIRST_COMPLETED)

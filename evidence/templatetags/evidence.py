@@ -17,6 +17,7 @@ from ..progress import Progress, progress
 
 register = template.Library()
 
+
 @register.filter
 def run_state(run: SyncRun) -> State:
     return display.run_state(run.state)
