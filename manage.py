@@ -7,11 +7,12 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
-    from portal import demo, keys
+    if sys.argv[1:2] in (["keys"], ["start"]):
+        from portal import demo, keys
 
-    # Settings refuse to load without keys, so the two commands that make keys run before them.
-    keys.before_settings(sys.argv)
-    demo.before_settings(sys.argv)
+        # Settings refuse to load without keys, so the two commands that make keys run before them.
+        keys.before_settings(sys.argv)
+        demo.before_settings(sys.argv)
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 

@@ -17,7 +17,8 @@ from .http import Client
 from .spec import UNREADABLE, Connector, ConnectorError, Coverage, Json, Stream, Unexpected, Way
 
 LOOK_UP_SECONDS = 0.25
-BESIDE = 6  # threads that work on answers while as many as there are connections wait for more
+BESIDE = 4  # threads that work on answers while as many as there are connections wait for more
+AHEAD = 64  # pages handed out at most, so that nobody idles while the coordinator saves, and memory stays flat
 SLACK_PAGES = 10
 
 
@@ -116,7 +117,7 @@ class Reading:
         self._projects = {stream.name: records.compile_shape(stream.shape) for stream in streams}
         self._policies = {stream.name: records.policy(stream) for stream in connector.streams}
         self._held: dict[tuple[str, int], list[Ask]] = defaultdict(list)
-        self._queue: deque[Listing] = deque()
+        self._queues: dict[str, deque[Listing]] = {}
         self._accepted: set[str] = set()
         self._connections = connections
         self.done = 0
@@ -136,15 +137,27 @@ class Reading:
     def _drain(self, pool: ThreadPoolExecutor) -> None:
         under_way: dict[Future[Page], Listing] = {}
         self._settle()
-        while self._queue or under_way:
-            while self._queue and len(under_way) < self._connections + BESIDE:
-                listing = self._queue.pop()
+        while self._queues or under_way:
+            while self._queues and len(under_way) < AHEAD:
+                listing = self._next()
                 under_way[pool.submit(self._read_page, listing)] = listing
             finished, _ = wait(under_way, timeout=LOOK_UP_SECONDS, return_when=FIRST_COMPLETED)
             for future in finished:
                 self._take(under_way.pop(future), future)
             self._settle()
             self._sink.beat(self)
+
+    def _next(self) -> Listing:
+        """Streams take turns: while the large pages of one are worked on, the small ones of another travel.
+
+        A listing that was begun goes before one that was not.
+        """
+        name, queue = next(iter(self._queues.items()))
+        listing = queue.pop()
+        del self._queues[name]
+        if queue:
+            self._queues[name] = queue  # to the end of the line
+        return listing
 
     def _take(self, listing: Listing, future: "Future[Page]") -> None:
         progress = self.streams[listing.stream.name]
@@ -168,7 +181,7 @@ class Reading:
         else:
             listing.seen.add(page.next)
             listing.cursor = page.next
-            self._queue.append(listing)
+            self._queues.setdefault(listing.stream.name, deque()).append(listing)
 
     def _check(self, listing: Listing, page: Page) -> None:
         """Circles, repeated records, and totals that do not fit make a listing unstable, never complete."""
@@ -212,7 +225,7 @@ class Reading:
         progress.listings += 1
         progress.expected += 1
         progress.asked, progress.state, progress.dirty = True, "reading", True
-        self._queue.appendleft(listing)
+        self._queues.setdefault(listing.stream.name, deque()).appendleft(listing)
 
     def _hold(self, ask: Ask) -> None:
         progress = self.streams[ask.stream]

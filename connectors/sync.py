@@ -128,6 +128,9 @@ def _outcome(found: list[locker.StreamResult]) -> RunState:
     return RunState.PARTIAL if MISSING & {result.coverage for result in found} else RunState.PUBLISHED
 
 
+_PROGRESS = ("state", "pages", "expected", "items", "claimed", "status", "code", "reason")
+
+
 class _Desk:
     """The reading's sink: collects what comes and saves it twice a second, with the progress, in the database."""
 
@@ -138,16 +141,9 @@ class _Desk:
         self._pending: dict[str, list[locker.Sealed]] = defaultdict(list)
         self._waiting = 0
         self._saved_at = 0.0
-        self._rows: dict[str, RunStream] = {}
 
     def prepare(self, reading: Reading) -> None:
         """A row for each stream before its first request, so that a page can show what is still to come."""
-        rows = [
-            RunStream(run=self._run, position=at, stream=name, title=progress.stream.title)
-            for at, (name, progress) in enumerate(reading.streams.items())
-        ]
-        RunStream.objects.bulk_create(rows)
-        self._rows = {row.stream: row for row in rows}
         self.save(reading)
 
     def stage(self, stream: str, sealed: list[locker.Sealed]) -> None:
@@ -155,8 +151,10 @@ class _Desk:
         self._waiting += len(sealed)
 
     def beat(self, reading: Reading) -> None:
-        if self._waiting >= SAVE_RECORDS or time.monotonic() - self._saved_at >= SAVE_SECONDS:
+        if time.monotonic() - self._saved_at >= SAVE_SECONDS:
             self.save(reading)
+        elif self._waiting >= SAVE_RECORDS:
+            self._save_records()
 
     def save(self, reading: Reading, doing: str = "") -> None:
         """Staged records, receipts, progress and heartbeat. Raises locker.Lost when the run was taken away."""
@@ -170,27 +168,34 @@ class _Desk:
             records=sum(progress.items for progress in streams),
             doing=doing or (f"Reading {current[-1].lower()}" if current else "Reading"),
         )
+        self._save_records()
+        self.save_receipts()
+        self._save_rows(reading)
+        self._saved_at = time.monotonic()
+
+    def _save_records(self) -> None:
         for stream, sealed in self._pending.items():
             locker.stage(self._run.pk, stream, sealed)
         self._pending.clear()
         self._waiting = 0
-        self.save_receipts()
-        self._save_rows(reading)
-        self._saved_at = time.monotonic()
 
     def save_receipts(self) -> None:
         sent = [self.receipts.get() for _ in range(self.receipts.qsize())]
         self._receipt_number = locker.write_receipts(self._run.pk, self._receipt_number, sent)
 
     def _save_rows(self, reading: Reading) -> None:
-        dirty = [progress for progress in reading.streams.values() if progress.dirty]
-        for progress in dirty:
-            row = self._rows[progress.stream.name]
-            for name in ("state", "pages", "expected", "items", "claimed", "status", "code", "reason"):
-                setattr(row, name, getattr(progress, name))
-            row.unknown_fields = sorted(progress.unknown)[:50]
-            progress.dirty = False
-        RunStream.objects.bulk_update(
-            [self._rows[progress.stream.name] for progress in dirty],
-            ["state", "pages", "expected", "items", "claimed", "status", "code", "reason", "unknown_fields"],
+        rows = []
+        for at, progress in enumerate(reading.streams.values()):
+            if progress.dirty:
+                known = {name: getattr(progress, name) for name in _PROGRESS}
+                names = sorted(progress.unknown)[:50]
+                stream, title = progress.stream.name, progress.stream.title
+                row = RunStream(run=self._run, position=at, stream=stream, title=title, unknown_fields=names, **known)
+                rows.append(row)
+                progress.dirty = False
+        RunStream.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["run", "stream"],
+            update_fields=[*_PROGRESS, "unknown_fields"],
         )

@@ -13,14 +13,17 @@ class PortalConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
-        from . import access, signin  # noqa: F401  # sign-ins are recorded by signals
+        from . import access, audit
 
         def roles(**kwargs: Any) -> None:
             access.write_roles()
 
+        audit.hear_sign_ins()
         post_migrate.connect(roles, weak=False, dispatch_uid="portal.roles")
 
 
-class PortalAdminConfig(admin_apps.AdminConfig):
+class PortalAdminConfig(admin_apps.SimpleAdminConfig):
+    """Finds no admin modules by itself: `urls` asks for that, so that commands start without them."""
+
     default = False
     default_site = "portal.site.PortalAdminSite"

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -78,3 +79,18 @@ def address(request: HttpRequest | None) -> str | None:
     hops = settings.PROXY_HOPS
     found = forwarded[-hops] if hops and len(forwarded) >= hops else request.META.get("REMOTE_ADDR")
     return found if found and re.fullmatch(r"[0-9a-fA-F:.]{2,45}", found) else None
+
+
+def hear_sign_ins() -> None:
+    """Has every way of signing in and out recorded, whoever opens it."""
+    user_logged_in.connect(_signed_in, dispatch_uid="portal.audit.in")
+    user_logged_out.connect(_signed_out, dispatch_uid="portal.audit.out")
+
+
+def _signed_in(sender: object, request: HttpRequest, user: User, **kwargs: Any) -> None:
+    record(Action.SIGN_IN, actor=user, request=request, target=user)
+
+
+def _signed_out(sender: object, request: HttpRequest, user: User | None, **kwargs: Any) -> None:
+    if user is not None:
+        record(Action.SIGN_OUT, actor=user, request=request, target=user)

@@ -11,9 +11,6 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -78,6 +75,10 @@ def make_keys(environ: Mapping[str, str]) -> list[Path]:
 
 def make_signing_key(path: Path) -> list[Path]:
     """A new Ed25519 pair: `path` (PEM, mode 0600) and its public half beside it, `.pub`."""
+    # Imported here: every command reads this module for its settings, and hardly any makes a key.
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
     key = Ed25519PrivateKey.generate()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     public = path.with_suffix(".pub")

@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import django_stubs_ext
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from portal import keys
 
-django_stubs_ext.monkeypatch()  # so that Django's generic classes may name their models, as mypy wants
 BASE_DIR = keys.BASE_DIR
 env = environ.Env()
 if keys.private_file(os.environ).exists():

@@ -10,14 +10,13 @@ from typing import Any
 
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils import timezone
 
 from . import audit
 from .canon import fingerprint
-from .models import SignInSlowdown, User
+from .models import SignInSlowdown
 
 FORGET_AFTER = timedelta(hours=1)
 
@@ -106,16 +105,3 @@ class SignIn(auth_views.LoginView):
         response = super().form_invalid(form)
         response.status_code = 429 if getattr(form, "slowed", False) else 200
         return response
-
-
-def _signed_in(sender: object, request: HttpRequest, user: User, **kwargs: Any) -> None:
-    audit.record(audit.Action.SIGN_IN, actor=user, request=request, target=user)
-
-
-def _signed_out(sender: object, request: HttpRequest, user: User | None, **kwargs: Any) -> None:
-    if user is not None:
-        audit.record(audit.Action.SIGN_OUT, actor=user, request=request, target=user)
-
-
-user_logged_in.connect(_signed_in, dispatch_uid="portal.signin.in")
-user_logged_out.connect(_signed_out, dispatch_uid="portal.signin.out")

@@ -1,5 +1,6 @@
 """The roof's map."""
 
+import django_stubs_ext
 from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
@@ -7,6 +8,8 @@ from django.urls import include, path
 from . import account
 from .signin import SignIn
 
+django_stubs_ext.monkeypatch()  # so that the generic classes of the admin may name their models, as mypy wants
+admin.autodiscover()
 urlpatterns = [
     path("sign-in/", SignIn.as_view(), name="login"),
     path("sign-out/", LogoutView.as_view(), name="logout"),
