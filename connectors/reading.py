@@ -6,9 +6,10 @@ database: a stream is read completely or it is said why not.
 
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from math import ceil
+from queue import Empty, SimpleQueue
 from typing import Protocol
 from urllib.parse import quote
 
@@ -118,6 +119,7 @@ class Reading:
         self._policies = {stream.name: records.policy(stream) for stream in connector.streams}
         self._held: dict[tuple[str, int], list[Ask]] = defaultdict(list)
         self._queues: dict[str, deque[Listing]] = {}
+        self._back: SimpleQueue[tuple[Listing, Page | BaseException]] = SimpleQueue()
         self._accepted: set[str] = set()
         self._connections = connections
         self.done = 0
@@ -135,17 +137,26 @@ class Reading:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _drain(self, pool: ThreadPoolExecutor) -> None:
-        under_way: dict[Future[Page], Listing] = {}
+        handed_out = 0
         self._settle()
-        while self._queues or under_way:
-            while self._queues and len(under_way) < AHEAD:
-                listing = self._next()
-                under_way[pool.submit(self._read_page, listing)] = listing
-            finished, _ = wait(under_way, timeout=LOOK_UP_SECONDS, return_when=FIRST_COMPLETED)
-            for future in finished:
-                self._take(under_way.pop(future), future)
+        while self._queues or handed_out:
+            while self._queues and handed_out < AHEAD:
+                pool.submit(self._work, self._next())
+                handed_out += 1
+            for listing, found in self._finished():
+                handed_out -= 1
+                self._take(listing, found)
             self._settle()
             self._sink.beat(self)
+
+    def _finished(self) -> Iterator[tuple[Listing, Page | BaseException]]:
+        """What has come back, as soon as something has; nothing when that takes long."""
+        try:
+            yield self._back.get(timeout=LOOK_UP_SECONDS)
+            while True:
+                yield self._back.get_nowait()
+        except Empty:
+            return
 
     def _next(self) -> Listing:
         """Streams take turns: while the large pages of one are worked on, the small ones of another travel.
@@ -159,12 +170,14 @@ class Reading:
             self._queues[name] = queue  # to the end of the line
         return listing
 
-    def _take(self, listing: Listing, future: "Future[Page]") -> None:
+    def _take(self, listing: Listing, found: Page | BaseException) -> None:
         progress = self.streams[listing.stream.name]
         progress.dirty = True
         self.done += 1
         try:
-            page = future.result()
+            if isinstance(found, BaseException):
+                raise found
+            page = found
             self._check(listing, page)
         except ConnectorError as error:
             self._refuse(listing, error)
@@ -289,6 +302,12 @@ class Reading:
         progress.state = Coverage.COMPLETE.value
 
     # --- the threads ---
+
+    def _work(self, listing: Listing) -> None:
+        try:
+            self._back.put((listing, self._read_page(listing)))
+        except BaseException as error:  # noqa: BLE001  # the coordinator raises it again
+            self._back.put((listing, error))
 
     def _read_page(self, listing: Listing) -> Page:
         paging, way, stream = self._connector.paging, listing.way, listing.stream

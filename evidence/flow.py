@@ -104,7 +104,7 @@ def draw_print(flow: Flow, max_nodes: int = MAX_NODES, fonts: str = "sans-serif"
 
 def describe(flow: Flow) -> str:
     """The drawing in one sentence, for those who cannot see it: `Data flow: 12 sources, 4 tracking plans, …`."""
-    held = Counter(node.column for node in flow.nodes)
+    held = Counter(node.column for node in flow.nodes if not node.gap)
     columns = [f"{held[at]} {title[:1].lower()}{title[1:]}" for at, title in enumerate(flow.titles)]
     edges = "1 connection" if len(flow.edges) == 1 else f"{len(flow.edges)} connections"
     return f"Data flow: {', '.join(columns)}, {edges} between them"
@@ -130,7 +130,8 @@ def _grouped(flow: Flow, most: int) -> Flow:
         edges = tuple(replace(edge, start=stands[edge.start], end=stands[edge.end]) for edge in flow.edges)
     except KeyError as error:
         raise ExportError("export-flow", f"The data flow has no node {error}.") from error
-    titles = tuple(f"{title} ({len(held)})" for title, held in zip(flow.titles, columns, strict=True))
+    counts = (sum(not node.gap for node in held) for held in columns)
+    titles = tuple(f"{title} ({count})" for title, count in zip(flow.titles, counts, strict=True))
     return Flow(titles, drawn, edges)
 
 

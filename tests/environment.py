@@ -8,8 +8,10 @@ from pathlib import Path
 
 DATA = Path(tempfile.mkdtemp(prefix="portal-tests-"))
 atexit.register(shutil.rmtree, DATA, ignore_errors=True)
-FOREIGN = ("SIGNING_KEY_FILE", "TRUSTED_KEYS_FILE", "SEGMENT_REGIONS", "DEBUG", "ALLOWED_HOSTS", "PROXY_HOPS", "PORT")
-FOREIGN += ("HOST", "PORTAL_WORKER", "WORKERS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "LOG_LEVEL", "TIME_ZONE")
+FOREIGN = (
+    *("SIGNING_KEY_FILE", "TRUSTED_KEYS_FILE", "SEGMENT_REGIONS", "DEBUG", "ALLOWED_HOSTS", "PROXY_HOPS"),
+    *("HOST", "PORT", "PORTAL_WORKER", "WORKERS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "LOG_LEVEL", "TIME_ZONE"),
+)
 
 os.environ.update(
     PORTAL_DATA=str(DATA),

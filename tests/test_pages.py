@@ -117,9 +117,9 @@ def test_the_overview_tells_coverage_in_words_and_draws_the_flow(auditor: Any, r
 
 
 def test_reading_now_is_offered_to_those_who_may(manager: Any, people: dict[str, Any], at: str) -> None:
-    assert "Read now" in text(manager.get(f"{at}/"))
+    assert "Sync now" in text(manager.get(f"{at}/"))
     manager.force_login(people["Auditor"])
-    assert "Read now" not in text(manager.get(f"{at}/"))
+    assert "Sync now" not in text(manager.get(f"{at}/"))
 
 
 def test_a_snapshot_shows_its_whole_header_proved_now(auditor: Any, read: World, at: str) -> None:

@@ -47,7 +47,7 @@ def test_a_workspace_that_was_never_read_says_what_to_do(client: Any, people: di
     assert "It has never been read" in client.get("/").content.decode()
     overview = client.get(f"{at}/").content.decode()
     assert "No snapshot yet" in overview
-    assert "Read now" in overview
+    assert "Sync now" in overview
     report = client.get(f"{at}/reports/people/").content.decode()
     assert "Sync it once, then come back." in report
     assert client.get(f"{at}/reports/people/export.csv").status_code == 404
