@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 
 from portal import audit
-from portal.audit import Action
+from portal.audit import Action, clean
 from portal.models import User
 
 from . import checking, credentials, registry, runs
@@ -60,9 +60,9 @@ def set_credential(
         connection.capabilities, connection.checked_at = {}, None
     connection.name, connection.region, connection.token_role = name.strip()[:120], region, role
     changed = ["name", "region", "token_role", "capabilities", "checked_at"]
-    clean = connector.clean(token)
-    if clean:
-        _seal(connection, connector, clean, now)
+    pasted = connector.clean(token)
+    if pasted:
+        _seal(connection, connector, pasted, now)
         changed += ["token", "token_hint", "token_fingerprint", "token_since"]
     elif not connection.token_fingerprint and not later:
         raise NotPossible("token-missing", "Paste the token that Segment showed once.", field="token")
@@ -70,7 +70,7 @@ def set_credential(
         with transaction.atomic():
             connection.save(update_fields=changed)
     except IntegrityError:
-        raise _token_in_use(clean) from None
+        raise _token_in_use(pasted) from None
     return connection
 
 
@@ -167,7 +167,7 @@ def activate(
             workspace, _ = Workspace.objects.get_or_create(
                 connector=connection.connector,
                 remote_id=found.id,
-                defaults={"region": connection.region, "slug": found.slug[:254], "name": found.name[:254]},
+                defaults={"region": connection.region, "slug": clean(found.slug), "name": clean(found.name)},
             )
             connection.workspace = workspace
             connection.state = ConnectionState.ACTIVE
@@ -283,8 +283,9 @@ def note_failure(connection: Connection, code: str, now: datetime) -> None:
 
 def note_workspace_name(workspace: Workspace, found: Identity) -> None:
     """A workspace may be renamed in the service; its id never changes."""
-    if (workspace.name, workspace.slug) != (found.name[:254], found.slug[:254]):
-        workspace.name, workspace.slug = found.name[:254], found.slug[:254]
+    named = (clean(found.name), clean(found.slug))
+    if (workspace.name, workspace.slug) != named:
+        workspace.name, workspace.slug = named
         workspace.save(update_fields=["name", "slug"])
 
 

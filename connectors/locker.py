@@ -4,9 +4,8 @@ A snapshot is published whole, in one transaction, or it is not there. Only what
 the state at any snapshot is a query over the change rows.
 """
 
-import json
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -165,7 +164,7 @@ def records(workspace_id: int, seq: int, stream: str, prefix: str = "") -> Itera
     for sha256, size, body in rows.iterator(CHUNK):
         if body is None:
             raise Unpackable
-        yield json.loads(envelope_of(Blob(sha256=sha256, size=size, body=body)))["data"]
+        yield canon.read(envelope_of(Blob(sha256=sha256, size=size, body=body)))["data"]
 
 
 def counts(workspace_id: int, seq: int, stream: str) -> dict[str, int]:
@@ -176,7 +175,7 @@ def counts(workspace_id: int, seq: int, stream: str) -> dict[str, int]:
 
 
 def header_of(snapshot: Snapshot) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(bytes(snapshot.header))
+    found: dict[str, Any] = canon.read(bytes(snapshot.header))
     return found
 
 
@@ -211,63 +210,76 @@ def publish(
     *,
     outcome: RunState,
     window: tuple[datetime, datetime],
-    now: datetime,
+    now: Callable[[], datetime],
 ) -> Snapshot:
     """Makes the run's staged records the next snapshot and ends the run as `outcome`, in one transaction.
 
     Streams that were not read completely keep the records known from before. Raises Lost when the run
     is not ours any more.
     """
-    if not SyncRun.objects.filter(pk=run.pk, state=RunState.RUNNING).update(
-        state=RunState.PUBLISHING, heartbeat_at=now
-    ):
+    reading = SyncRun.objects.filter(pk=run.pk, state=RunState.RUNNING)
+    if not reading.update(state=RunState.PUBLISHING, heartbeat_at=now()):
         raise Lost
     with transaction.atomic():
         ours = SyncRun.objects.filter(pk=run.pk, state=RunState.PUBLISHING)
-        if not ours.update(state=outcome, finished_at=now, now=""):
+        if not ours.update(state=outcome, now=""):
             raise Lost
         workspace = Workspace.objects.select_for_update().get(pk=workspace.pk)
-        seq = workspace.head + 1
         complete = {result.name for result in results if result.coverage is Coverage.COMPLETE}
-        tree, changes_sha256 = _write_changes(run.pk, workspace.pk, seq, complete)
-        previous = Snapshot.objects.filter(workspace=workspace, seq=workspace.head).first()
-        header = canon.canonical(
-            {
-                "v": 1,
-                "algorithm": "ed25519",
-                "workspace": {"uid": str(workspace.uid), "id": workspace.remote_id, "connector": workspace.connector},
-                "connection": str(run.connection.uid),
-                "region": run.connection.region,
-                "seq": seq,
-                "previous": previous.header_sha256 if previous else NO_PREDECESSOR,
-                "root": tree.root().hex(),
-                "records": tree.size,
-                "changes_sha256": changes_sha256,
-                "requests_sha256": canon.LineDigest(receipt_lines(run.pk)).hexdigest(),
-                "coverage": _coverage(results, previous, seq),
-                "window": [moment.isoformat() for moment in window],
-                "published_at": now.isoformat(),
-                "policy": {result.name: result.policy for result in results},
-                "app": run.app_version,
-                "token": run.token_fingerprint,
-                "run": run.pk,
-            }
-        )
-        key_id, signature = canon.sign(header)
-        snapshot = Snapshot.objects.create(
-            workspace=workspace,
-            seq=seq,
-            run=run,
-            header=header,
-            header_sha256=canon.digest(header).hex(),
-            previous_sha256=previous.header_sha256 if previous else NO_PREDECESSOR,
-            signature=signature,
-            key_id=key_id,
-            published_at=now,
-        )
-        Workspace.objects.filter(pk=workspace.pk).update(head=seq)
+        tree, changes_sha256 = _write_changes(run.pk, workspace.pk, workspace.head + 1, complete)
+        changed = {"root": tree.root().hex(), "records": tree.size, "changes_sha256": changes_sha256}
+        at = now()
+        snapshot = _sign(run, workspace, results, window=window, at=at, changed=changed)
+        Workspace.objects.filter(pk=workspace.pk).update(head=snapshot.seq)
+        SyncRun.objects.filter(pk=run.pk).update(finished_at=at)
         unstage(run.pk)
         return snapshot
+
+
+def _sign(
+    run: SyncRun,
+    workspace: Workspace,
+    results: Sequence[StreamResult],
+    *,
+    window: tuple[datetime, datetime],
+    at: datetime,
+    changed: Mapping[str, Any],
+) -> Snapshot:
+    """Writes the header, which states all that the evidence rests on, signs it and chains it to the one before."""
+    previous = Snapshot.objects.filter(workspace=workspace, seq=workspace.head).first()
+    seq, before = workspace.head + 1, previous.header_sha256 if previous else NO_PREDECESSOR
+    header = canon.canonical(
+        {
+            "v": 1,
+            "algorithm": "ed25519",
+            "workspace": {"uid": str(workspace.uid), "id": workspace.remote_id, "connector": workspace.connector},
+            "connection": str(run.connection.uid),
+            "region": run.connection.region,
+            "seq": seq,
+            "previous": before,
+            **changed,
+            "requests_sha256": canon.LineDigest(receipt_lines(run.pk)).hexdigest(),
+            "coverage": _coverage(results, previous, seq),
+            "window": [moment.isoformat() for moment in window],
+            "published_at": at.isoformat(),
+            "policy": {result.name: result.policy for result in results},
+            "app": run.app_version,
+            "token": run.token_fingerprint,
+            "run": run.pk,
+        }
+    )
+    key_id, signature = canon.sign(header)
+    return Snapshot.objects.create(
+        workspace=workspace,
+        seq=seq,
+        run=run,
+        header=header,
+        header_sha256=canon.digest(header).hex(),
+        previous_sha256=before,
+        signature=signature,
+        key_id=key_id,
+        published_at=at,
+    )
 
 
 def _coverage(results: Sequence[StreamResult], previous: Snapshot | None, seq: int) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def _read_and_publish(run: SyncRun, now: Clock, pause: Callable[[float], object]
     run.token_fingerprint = connection.token_fingerprint
     found = results(reading, connector)
     window = (began, now())
-    locker.publish(run, connection.workspace, found, outcome=_outcome(found), window=window, now=window[1])
+    locker.publish(run, connection.workspace, found, outcome=_outcome(found), window=window, now=now)
 
 
 def client_for(connection: Connection, **options: object) -> Client:

@@ -4,9 +4,10 @@ Each fault names the invariant that found it. Trust starts at the public keys in
 the database cannot change.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+
+from django.db.models import OuterRef, Subquery
 
 from portal import canon
 
@@ -82,15 +83,16 @@ def _contents(snapshot: Snapshot, where: str) -> Iterator[Fault]:
     except ValueError:
         return
     tree, changes = canon.MerkleTree(), canon.LineDigest()
-    for row in locker.state(snapshot.workspace_id, snapshot.seq).iterator(2000):
-        tree.add(locker.leaf(row.stream, row.key, bytes(row.sha256 or b"")))
+    state = locker.state(snapshot.workspace_id, snapshot.seq).values_list("stream", "key", "sha256")
+    for stream, key, sha256 in state.iterator(2000):
+        tree.add(locker.leaf(stream, key, bytes(sha256 or b"")))
     if tree.root().hex() != header.get("root") or tree.size != header.get("records"):
         yield Fault("I5", where, "Its records do not give the root that the header states.")
     streams = set()
     rows = Change.objects.filter(workspace_id=snapshot.workspace_id, seq=snapshot.seq).order_by("stream", "key")
-    for row in rows.iterator(2000):
-        changes.add(locker.change_line(row.stream, row.key, bytes(row.sha256) if row.sha256 is not None else None))
-        streams.add(row.stream)
+    for stream, key, sha256 in rows.values_list("stream", "key", "sha256").iterator(2000):
+        changes.add(locker.change_line(stream, key, bytes(sha256) if sha256 is not None else None))
+        streams.add(stream)
     if changes.hexdigest() != header.get("changes_sha256"):
         yield Fault("I5", where, "Its change rows do not hash to what the header states.")
     if canon.LineDigest(locker.receipt_lines(snapshot.run_id)).hexdigest() != header.get("requests_sha256"):
@@ -101,34 +103,27 @@ def _contents(snapshot: Snapshot, where: str) -> Iterator[Fault]:
 
 
 def _blobs(counted: Counted, tell: Step) -> Iterator[Fault]:
-    """I1 and I2, change row by change row, each blob next to what it must say about itself."""
+    """I1 and I2, change row by change row, each next to the bytes it stands for and what they say of themselves."""
     uids = {workspace.pk: str(workspace.uid) for workspace in Workspace.objects.all()}
-    chunk: list[Change] = []
-    for row in Change.objects.order_by("pk").iterator(locker.CHUNK):
+    blob = Blob.objects.filter(sha256=OuterRef("sha256"))
+    rows = Change.objects.order_by("pk").values_list(
+        "workspace_id", "stream", "key", "seq", "sha256", Subquery(blob.values("size")), Subquery(blob.values("body"))
+    )
+    for workspace_id, stream, key, seq, sha256, size, body in rows.iterator(locker.CHUNK):
         counted.changes += 1
-        if row.sha256 is not None:
-            chunk.append(row)
-        if len(chunk) == locker.CHUNK:
-            yield from _chunk(chunk, uids, counted)
-            chunk = []
-            tell("records", counted.changes)
-    yield from _chunk(chunk, uids, counted)
-    tell("records", counted.changes)
-
-
-def _chunk(rows: list[Change], uids: dict[int, str], counted: Counted) -> Iterator[Fault]:
-    blobs = {bytes(blob.sha256): blob for blob in Blob.objects.filter(sha256__in=[row.sha256 for row in rows])}
-    counted.blobs += len(blobs)
-    for row in rows:
-        where = f"{row.stream} {row.key}, snapshot {row.seq}"
-        blob = blobs.get(bytes(row.sha256 or b""))
-        if blob is None:
-            yield Fault("I1", where, "Its bytes are gone.")
+        tell("records", counted.changes)
+        if sha256 is None:
             continue
-        yield from _blob(blob, row, uids[row.workspace_id], where)
+        counted.blobs += 1
+        where = f"{stream} {key}, snapshot {seq}"
+        if body is None:
+            yield Fault("I1", where, "Its bytes are gone.")
+        else:
+            kept = Blob(sha256=bytes(sha256), size=size, body=body)
+            yield from _blob(kept, [uids[workspace_id], stream, key], where)
 
 
-def _blob(blob: Blob, row: Change, workspace: str, where: str) -> Iterator[Fault]:
+def _blob(blob: Blob, belongs: list[str], where: str) -> Iterator[Fault]:
     try:
         data = locker.envelope_of(blob)
     except locker.Unpackable:
@@ -137,8 +132,8 @@ def _blob(blob: Blob, row: Change, workspace: str, where: str) -> Iterator[Fault
     if canon.digest(data) != bytes(blob.sha256) or len(data) != blob.size:
         yield Fault("I1", where, "Its bytes do not hash to their address.")
         return
-    names = json.loads(data)["names"]
-    if [names[0], names[1], names[3]] != [workspace, row.stream, row.key]:
+    workspace, stream, _, key = canon.read(data)["names"]
+    if [workspace, stream, key] != belongs:
         yield Fault("I2", where, "Its bytes belong to another record.")
 
 
@@ -156,5 +151,8 @@ def _strays() -> Iterator[Fault]:
         yield Fault("I7", str(run), "It says that it published; its snapshot is not there.")
     for run in SyncRun.objects.filter(snapshot__isnull=False).exclude(state__in=published)[:20]:
         yield Fault("I7", str(run), "It has a snapshot; it says that it did not publish.")
+    known = Change.objects.filter(sha256__isnull=False).values("sha256")
+    for sha256 in Blob.objects.exclude(sha256__in=known).values_list("sha256", flat=True)[:20]:
+        yield Fault("I7", f"blob {bytes(sha256).hex()[:16]}", "No snapshot accounts for these bytes.")
     if StagedRecord.objects.filter(run__state__in=published).exists():
         yield Fault("I7", "staged records", "A published run has left staged records behind.")

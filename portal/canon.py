@@ -91,6 +91,14 @@ def canonical(value: Any) -> bytes:
         return _encode(value).encode("ascii")
 
 
+def read(data: bytes) -> Any:
+    """Bytes that `canonical` wrote, as the value they hold. Raises ValueError for anything else."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return json.loads(data)  # the form with escapes, for what the fast parser cannot hold
+
+
 def digest(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 

@@ -145,7 +145,12 @@ def rows_of_an_unpublished_run(chain: list[Snapshot]) -> None:
     )
 
 
+def insert_blob(chain: list[Snapshot]) -> None:
+    attack("INSERT INTO connectors_blob (sha256, size, codec, body) VALUES (%s, 1, 'zstd', %s)", b"x" * 32, b"x")
+
+
 ATTACKS = [
+    (insert_blob, {"I7"}),
     (edit_blob, {"I1"}),
     (edit_blob_and_readdress, {"I5"}),
     (delete_blob, {"I1"}),
