@@ -4,6 +4,7 @@ An unknown field never costs a record: it is left out and its name is noted. A v
 is replaced by a marker that names the type, never the value.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -113,9 +114,12 @@ def _spelled(shape: Shape) -> Any:
     return [_spelled(shape[0])] if isinstance(shape, list) else {k: _spelled(v) for k, v in shape.items()}
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9 \-._~:@+()]*").fullmatch  # nothing to encode: most ids and names
+
+
 def key_part(value: str) -> str:
     """One field's share of a key: percent-encoded, so that the slash between two parts is the only one."""
-    return quote(value, safe=" -._~:@+()", errors="surrogatepass")
+    return value if _PLAIN(value) else quote(value, safe=" -._~:@+()", errors="surrogatepass")
 
 
 def key_of(stream: Stream, record: Record) -> str:
