@@ -15,6 +15,7 @@ from typing import Any
 
 import pypdf
 import pytest
+import typst
 
 from connectors.spec import Cell, Column, Coverage, Covered, Edge, Flow, Node, Report, State, Table
 from evidence.document import Document, ExportError, Provenance, Rows, completeness
@@ -423,9 +424,154 @@ def test_only_words_wider_than_their_column_are_broken() -> None:
     told, _, _ = layout.job(document(table(("short words only", LONG, 1, State("fail", "Fail", LONG)))), 10)
     name, key, _, state = told["tables"][0]["rows"][0]
     assert name == "short words only"
-    assert key == {"t": LONG, "n": key["n"]}
-    assert (state["w"], state["t"], state["n"]) == ("Fail", LONG, state["n"])
-    assert 6 <= key["n"] < len(LONG)
+    assert "".join(key["b"]) == LONG
+    assert 1 < len(key["b"]) < len(LONG) / 20
+    assert all(piece.endswith("-") for piece in key["b"])
+    assert (state["w"], state["t"]) == ("Fail", LONG)
+    assert 6 <= state["n"] < len(LONG)
+
+
+# --- the widths of columns ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asks", "room", "widths"),
+    [
+        ([(4, 4), (4, 4)], 8, [4, 4]),
+        ([(4, 10), (4, 30)], 24, [7, 17]),  # a half of what each would like beyond its least
+        ([(4, 4), (4, 36)], 24, [4, 20]),  # nothing more to who needs nothing more
+        ([(4, 10), (4, 30)], 80, [20, 60]),  # room for all: by how much text they hold
+        ([(2, 9), (3, 9), (9, 9), (16, 40)], 17, [2, 3, 6, 6]),  # too little: the widest give way to one width
+        ([(6, 6, 10), (4, 40)], 20, [10, 10]),  # a word stays whole when half of what is left does it
+        ([(6, 6, 12), (4, 40)], 20, [6, 14]),  # and is broken when not
+        ([(6, 6, 500.0), (4, 4)], 20, [12, 8]),
+        ([], 90, []),
+    ],
+)
+def test_room_is_shared_by_need(asks: list[tuple[float, ...]], room: float, widths: list[float]) -> None:
+    got = layout.widths([layout.Ask(*ask) for ask in asks], room)
+    assert got == pytest.approx(widths)
+    assert not asks or sum(got) == pytest.approx(room)
+
+
+@pytest.mark.parametrize(
+    ("columns", "least", "wide", "size", "large"),
+    [
+        (5, 8.0, False, 8.0, False),  # 5 x 9.2 em of the 60 on A4
+        (5, 11.5, False, 7.5, False),  # 63.5 of 64
+        (5, 16.0, False, 7.0, False),  # too much, but a page that is not turned stays as it is
+        (10, 7.9, True, 8.0, False),  # 91 of 91.06
+        (10, 8.4, True, 7.5, False),  # 96 of 97
+        (10, 9.1, True, 7.0, False),  # 103 of 104
+        (10, 10.0, True, 8.0, True),  # 112 of 134 on A3
+        (10, 14.1, True, 7.0, True),  # 153 of 153.9
+        (20, 14.1, True, 7.0, True),  # too much anywhere
+    ],
+)
+def test_text_gets_smaller_and_then_the_paper_larger(
+    columns: int, least: float, wide: bool, size: float, large: bool
+) -> None:
+    got = layout.paper([layout.Ask(least, 30.0)] * columns, wide)
+    assert (got[0], got[2]) == (size, large)
+    points = 481.9 if not wide else 1077.1 if large else 728.5
+    assert got[1] == pytest.approx(points / size - 1.2 * columns)
+
+
+@pytest.mark.parametrize(
+    ("word", "letters", "pieces"),
+    [
+        ("customer-database", 13, ["customer-", "database"]),
+        ("9aQ1Lj62S4bomZKLF4DPqW", 12, ["9aQ1Lj62S4bo", "mZKLF4DPqW"]),
+        ("a-b-c-d", 4, ["a-b-", "c-d"]),
+        ("//////", 4, ["////", "//"]),
+        ("x", 1, ["x"]),
+    ],
+)
+def test_ids_are_broken_after_hyphens_first(word: str, letters: int, pieces: list[str]) -> None:
+    assert layout._pieces(word, letters) == pieces
+
+
+def test_a_state_and_its_word_stay_together_if_the_page_has_room_for_them() -> None:
+    columns = tuple(Column(f"c{n}", f"C {n}") for n in range(12))
+    row = tuple(State("off", "Disabled", "The source and the destination are disabled.") for _ in columns)
+    told, _, _ = layout.job(document(table(row, columns=columns)), 10)
+    sheet = told["tables"][0]
+    assert sheet["large"]  # a third of each reason besides
+    assert [set(cell) for cell in sheet["rows"][0]] == [{"s", "w", "t"}] * 12
+    many = tuple(Column(f"c{n}", f"C {n}") for n in range(40))
+    told, _, _ = layout.job(document(table(row[:1] * 40, columns=many)), 10)
+    assert told["tables"][0]["rows"][0][0]["loose"]
+    made = pdf.render(document(table(row[:1] * 40, columns=many)))
+    text = "".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(made.data)).pages)
+    assert unbroken([text]).count("Dis") == 40
+
+
+def routes() -> Document:
+    """Thirteen columns as in the table of routes, in the words that a workspace has."""
+    titles = (
+        "Source", "Source id", "Source kind", "Source categories", "Source enabled", "Tracking plan", "Receiver type",
+        "Receiver", "Receiver id", "Receiver kind", "Receiver categories", "Receiver enabled", "Route",
+    )  # fmt: skip
+    columns = tuple(Column(f"c{n}", title, "id" if title.endswith(" id") else "text") for n, title in enumerate(titles))
+    off, plan = State("off", "Disabled"), State("none", "No plan", "No tracking plan is connected to this source.")
+    why = State("off", "Off", "The source and the destination are disabled.")
+    ids = ("XYbmfb5iK2Nxdoimsd60Ng", "26ce4d97a5a1689931142ab3")
+    rows: tuple[tuple[Cell, ...], ...] = (
+        ("Loyalty service", ids[0], "JavaScript", "Website", "Enabled", plan, "Destination", "Order confirmations",
+         ids[1], "Google Ads Conversions", "Performance Monitoring", off, why),
+        ("Order service", ids[0], "Node.js", "Payments", off, "Orders and payments", "Warehouse", "Analytics warehouse",
+         ids[1], "BigQuery", "SMS & Push Notifications", "Enabled", "Open"),
+        ("京都店舗", ids[0], "HTTP API", "Server", "Enabled", "京都店舗イベント", "Destination", "Parcel notices",
+         ids[1], "Customer.io", "Advertising", "Enabled", "Open"),
+    )  # fmt: skip
+    return document(table(*rows, columns=columns, name="routes"))
+
+
+def test_no_ordinary_word_of_a_wide_table_is_broken() -> None:
+    made = routes()
+    reader = pypdf.PdfReader(io.BytesIO(pdf.render(made).data))
+    page = next(page for page in reader.pages if "XYbmfb" in page.extract_text())
+    assert page.mediabox.width == pytest.approx(841.9, abs=0.1)  # A4 across
+    whole = page.extract_text()
+    printed = set(re.findall(r"[A-Za-z.&]{2,}", whole))
+    held = " ".join(
+        f"{cell.word}: {cell.why}" if isinstance(cell, State) else str(cell)
+        for each in made.report.tables[0].rows() for at, cell in enumerate(each) if at not in (1, 8)
+    )  # fmt: skip
+    words = set(re.findall(r"[A-Za-z.&]{2,}", held))
+    assert len(words) > 40
+    assert words <= printed
+    assert {word for c in made.report.tables[0].columns for word in c.title.split()} <= printed
+    assert "XYbmfb5iK2Nxdoimsd60Ng" in unbroken([whole])
+
+
+@pytest.mark.skipif(not pdf.font_folders(), reason="no font package is installed")
+@pytest.mark.parametrize(
+    ("kind", "face", "weight", "size"),
+    [("text", "Source Sans 3", 400, 1), ("head", "Source Sans 3", 600, 15 / 16), ("id", "Source Code Pro", 400, 0.9)],
+)
+def test_no_word_is_wider_than_estimated(kind: str, face: str, weight: int, size: float) -> None:
+    told = (
+        "Enabled Disabled: Destinations Warehouses Advertising Performance Monitoring Notifications categories "
+        "confirmations JavaScript Communications Conversions WORKSPACE properties 2026-11-23 12,345 enabled "
+        "yumi.hoshikawa@example.com https://www.example.com/amazon-s3 9aQ1Lj62S4bomZKLF4DPqW"
+    )
+    words = told.split()
+    source = """
+    #let (words, face, weight) = json(bytes(sys.inputs.job))
+    #set text(font: face, weight: weight, size: 100pt, number-width: "tabular")
+    #context [#metadata(words.map(word => measure(word).width / 100pt)) <widths>]
+    """
+    compiler = typst.Compiler(
+        source.encode(),
+        font_paths=typst.Fonts(include_system_fonts=False, font_paths=[str(folder) for folder in pdf.font_folders()]),
+        sys_inputs={"job": standard_json.dumps([words, face, weight])},
+    )
+    [widths] = standard_json.loads(compiler.query("<widths>", field="value"))
+    slack = 0.3  # em; half of what stands between a word and the edge of its cell
+    for word, wide in zip(words, widths, strict=True):
+        assert wide * size <= layout._room(word, kind) + slack, word
+        assert layout._room(word, kind) <= wide * size * 1.25, word
 
 
 def test_many_columns_lie_across_the_page() -> None:

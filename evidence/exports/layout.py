@@ -1,13 +1,16 @@
 """What the typesetter is told: a document as plain data, with the room that each column gets."""
 
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
 from connectors.spec import Cell, Column, Coverage, Covered, Flow, State, Table, standing
 from evidence.document import Document, Provenance, brief, completeness, moment, wording
-from evidence.text import cut, width
+from evidence.text import cut, visible, width
 
 Plain = Any  # what JSON can say
 NOTHING = "\u2013"  # a dash: no value
@@ -19,11 +22,26 @@ PROVES_NOT = (
     "in a place which that person cannot change."
 )
 
-PORTRAIT, LANDSCAPE = 60.0, 91.0  # em of table text across a page
-_PADDING = 1.5  # em, around the text of a cell
-_WIDEST, _LONGEST_WORD, _NARROWEST = 24.0, 15.0, 4.0  # em of text that a column asks for
-_TEXT_FACE, _ID_FACE = 0.82, 0.88  # how wide the PDF's type faces run, against `width`
-_SLACK = 1.06  # so that a column that is shrunk a little still holds its longest word
+# Between the margins of a page, in points; heads stand at 15/16 of the text, so nothing is smaller than 6.5 pt.
+_SIZES = (8.0, 7.5, 7.0)
+_UPRIGHT, _ACROSS, _LARGE = 481.9, 728.5, 1077.1  # A4, A4 landscape, A3 landscape
+
+# All that follows is in em of table text.
+_PADDING = 1.2  # around the text of a cell
+_WIDEST, _NARROWEST = 40.0, 2.5  # of the text of a column
+_COMFORT, _AIRY = 24.0, 5.5  # a page is turned to give columns their usual text up to the one, and at least the other
+_LONGEST_WORD, _LONGEST_ID = 16.0, 7.1  # what is longer may be broken: ids then take two lines of 12 or 13 letters
+_PROSE, _TIME = 2.5, 1.7  # lines at most of the usual text up to _COMFORT, and of times: a day, and an hour
+_TEXT_FACE, _HEAD_FACE = 0.88, 0.9 * 15 / 16  # how wide the PDF's type faces run at most, against `width`
+_ID_LETTER = 0.54
+_ROUNDED = 0.01  # shares are
+_MOST_LETTERS = 90  # more than that in one word are broken anyway: the typesetter's patterns must stay small
+_ENOUGH = 1_000  # letters of a word are measured: wider than any page
+_ICON = 1.3  # of a state, with the blank after it
+
+_PART = re.compile("[^-/_]+[-/_]*|[-/_]+")
+# What never breaks by itself: everything between blanks, but for scripts that are written without them.
+_WORD = re.compile("[^\\s\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+")
 _LONGEST_CELL = 20_000  # characters; more is left to the other formats
 
 
@@ -38,9 +56,9 @@ def job(document: Document, limit_rows: int) -> tuple[Plain, int, int]:
     shares = _shares(totals, limit_rows)
     kept = [rows[:share] for (rows, _), share in zip(heads, shares, strict=True)]
     sheets = [_sheet(table, rows, total) for table, rows, total in zip(tables, kept, totals, strict=True)]
-    wide = any(sheet["need"] > PORTRAIT for sheet in sheets)
+    wide = any(_comfort(sheet["asks"]) > _UPRIGHT / _SIZES[0] for sheet in sheets)
     for sheet in sheets:
-        _fit(sheet, LANDSCAPE if wide else PORTRAIT)
+        _fit(sheet, wide)
     return _front(document) | {"tables": sheets, "wide": wide}, sum(totals), sum(shares)
 
 
@@ -153,7 +171,6 @@ def _sheet(table: Table, rows: list[tuple[Cell, ...]], total: int) -> dict[str, 
         "columns": [{"title": c.title, "kind": c.kind} for c in table.columns],
         "rows": cells,
         "asks": asks,
-        "need": sum(asks) + _PADDING * len(asks),
     }
 
 
@@ -185,39 +202,154 @@ def _time(text: str) -> str:
     return moment(at) if at.tzinfo else text
 
 
-def _ask(column: Column, cells: Iterable[Plain]) -> float:
-    """The room that a column would like, in em: its usual text, its longest word, its title."""
-    face = _ID_FACE if column.kind == "id" else _TEXT_FACE
-    texts = [f"@ {cell['w']}: {cell['t']}" if isinstance(cell, dict) else cell for cell in cells]
-    usual = sorted(width(text[:200]) for text in texts)
-    nine_of_ten = usual[len(usual) * 9 // 10] if usual else 0.0
-    words = max((_longest(text) for text in texts), default=0.0)
-    title = max(_longest(column.title), width(column.title) / 2) * _TEXT_FACE
-    return max(min(nine_of_ten * face, _WIDEST), min(words * face * _SLACK, _LONGEST_WORD), title, _NARROWEST)
+# --- the widths of columns ----------------------------------------------------------------------
 
 
-def _longest(text: str) -> float:
-    if len(text) < 4:
-        return width(text)
-    return max((width(word) for word in text[:2000].split()), default=0.0)
+@dataclass(frozen=True)
+class Ask:
+    """What a column asks for, in em: `least` for its words, `usual` for its text on one line.
+
+    word  its longest word, which is wider than `least` if it may be broken
+    """
+
+    least: float
+    usual: float
+    word: float = 0.0
 
 
-def _fit(sheet: dict[str, Plain], room: float) -> None:
-    """Shares `room`, in em, among the columns, and has words broken that are wider than theirs."""
-    scale = room / sheet.pop("need")
-    asks = sheet.pop("asks")
-    for at, (column, ask) in enumerate(zip(sheet["columns"], asks, strict=True)):
-        column["share"] = round(ask + _PADDING, 2)
-        face = _ID_FACE if column["kind"] == "id" else _TEXT_FACE
-        _break(sheet["rows"], at, (ask + _PADDING) * scale - _PADDING, face)
+def widths(asks: Sequence[Ask], room: float) -> list[float]:
+    """How wide each column's text is when all are to fill `room`, in em.
+
+    Each gets its least; up to half of what is left keeps longer words whole, and the rest is shared by how much text
+    each holds beyond that. If the room is too small for every least, the widest give way to one common width.
+    """
+    spare = room - sum(ask.least for ask in asks)
+    if spare < 0:
+        level = _level([ask.least for ask in asks], room)
+        return [min(ask.least, max(level, 1.0)) for ask in asks]
+    least = _whole_words(asks, spare / 2)
+    wanted = [max(ask.usual, held) for ask, held in zip(asks, least, strict=True)]
+    if sum(wanted) <= room:
+        return [want * room / sum(wanted) for want in wanted]
+    part = (room - sum(least)) / (sum(wanted) - sum(least))
+    return [held + (want - held) * part for held, want in zip(least, wanted, strict=True)]
 
 
-def _break(rows: list[list[Plain]], at: int, room: float, face: float) -> None:
-    """Says for each text with a word wider than `room` from how many letters on words are broken."""
-    for row in rows:
-        text = _text(row[at])
-        if len(text) > room and _longest(text) * face > room:
-            row[at] = _breakable(row[at], max(6, int(room)))
+def _whole_words(asks: Sequence[Ask], spare: float) -> list[float]:
+    """The least of each, or its longest word as far as `spare` goes, the smallest lack first."""
+    least = [ask.least for ask in asks]
+    for lack, at in sorted((ask.word - ask.least, at) for at, ask in enumerate(asks) if ask.word > ask.least):
+        if lack > spare:
+            break
+        least[at] += lack
+        spare -= lack
+    return least
+
+
+def _level(leasts: Sequence[float], room: float) -> float:
+    """The width to which the widest are cut so that the sum is `room`, which is less than all of `leasts`."""
+    level, left = room, room
+    for done, least in enumerate(sorted(leasts)):
+        level = left / (len(leasts) - done)
+        if least > level:
+            break
+        left -= least
+    return level
+
+
+def paper(asks: Sequence[Ask], wide: bool) -> tuple[float, float, bool]:
+    """The size of a table's text in points, the room for its columns' text in em, and whether it needs A3.
+
+    The first that holds every column's least: A4 at a smaller and smaller size, then A3; else the roomiest.
+    """
+    tries = [(size, points) for points in ((_ACROSS, _LARGE) if wide else (_UPRIGHT,)) for size in _SIZES]
+    least, padding = sum(ask.least for ask in asks), _PADDING * len(asks)
+    size, points = next((found for found in tries if least + padding <= found[1] / found[0]), tries[-1])
+    return size, points / size - padding, points == _LARGE
+
+
+def _ask(column: Column, cells: Iterable[Plain]) -> Ask:
+    held = list(cells)
+    texts = {_text(cell) for cell in held}
+    usual = sorted(_room(_line(cell)[:200], column.kind) for cell in held)
+    line = min(usual[-1 if column.kind == "time" else len(usual) * 9 // 10] if usual else 0.0, _WIDEST)
+    word = max(_longest(texts, column.kind), max((_stated(cell) for cell in held), default=0.0))
+    capped = min(word, _LONGEST_ID if column.kind == "id" else _LONGEST_WORD)
+    title = min(_longest({column.title}, "head"), _LONGEST_WORD)
+    least = max(capped, title, min(line, _COMFORT) / (_TIME if column.kind == "time" else _PROSE), _NARROWEST)
+    return Ask(least, max(line, least, _room(column.title, "head") / 2), word)
+
+
+def _comfort(asks: Sequence[Ask]) -> float:
+    return sum(max(min(ask.usual, _COMFORT) + _PADDING, _AIRY) for ask in asks)
+
+
+@lru_cache(maxsize=8192)
+def _room(text: str, kind: str) -> float:
+    """How wide a text stands in the face of its kind, in em of table text: a generous estimate."""
+    if kind == "id":
+        return max(_ID_LETTER * len(text), 0 if text.isascii() else width(text) * 0.9)
+    return width(text) * (_HEAD_FACE if kind == "head" else _TEXT_FACE)
+
+
+def _words(text: str) -> list[str]:
+    return text.split() if text.isascii() and text.isprintable() else _WORD.findall(visible(text))
+
+
+def _longest(texts: Iterable[str], kind: str) -> float:
+    """How wide the widest word is; no character is wider than one em, so most need not be measured."""
+    widest = 0.0
+    for text in texts:
+        if len(text) > widest or not text.isascii():
+            for word in _words(text):
+                if len(word) > widest:
+                    widest = max(widest, _room(word[:_ENOUGH], kind))
+    return widest
+
+
+def _fit(sheet: dict[str, Plain], wide: bool) -> None:
+    """Gives each column its share, and has words broken that are wider than theirs."""
+    asks: list[Ask] = sheet.pop("asks")
+    sheet["size"], room, sheet["large"] = paper(asks, wide)
+    for at, (ask, share) in enumerate(zip(asks, widths(asks, room), strict=True)):
+        column = sheet["columns"][at]
+        column["share"] = round(share + _PADDING, 2)
+        column["title"] = _fitted(column["title"], share, "head")
+        if ask.word > share + _ROUNDED:
+            for row in sheet["rows"]:
+                row[at] = _fitted(row[at], share, column["kind"])
+
+
+def _fitted(cell: Plain, room: float, kind: str) -> Plain:
+    """A cell, and if it has words wider than `room`, from how many letters `n` on its words are broken.
+
+    Up to `p` letters between two hyphens or slashes stay together. Of a state that is too wide, its word is `loose`
+    from its icon. An id comes in pieces `b` that fit, which takes the typesetter a fraction of the time.
+    """
+    room += _ROUNDED
+    loose = _stated(cell) > room
+    words = [*_words(_text(cell)), *(_words(cell["w"]) if loose else ())]
+    letters = [len(word) for word in words if len(word) > room and _room(word[:_ENOUGH], kind) > room]
+    if not (letters or loose):
+        return cell
+    part = max(int(room / (_ID_LETTER if kind == "id" else _TEXT_FACE)), 1)  # letters that fit, whichever they are
+    if kind == "id" and isinstance(cell, str) and words == [cell] and cell.isascii():
+        return {"b": _pieces(cell, part)}
+    broken = _breakable(cell, min([*letters, _MOST_LETTERS])) | {"p": part}
+    return broken | {"loose": True} if loose else broken
+
+
+def _pieces(word: str, letters: int) -> list[str]:
+    """A word in pieces of so many letters at most, broken after hyphens, slashes and underscores where it has some."""
+    pieces = [""]
+    for part in _PART.findall(word):
+        for at in range(0, len(part), letters):
+            bit = part[at : at + letters]
+            if len(pieces[-1]) + len(bit) <= letters:
+                pieces[-1] += bit
+            else:
+                pieces.append(bit)
+    return pieces
 
 
 def _breakable(cell: Plain, letters: int) -> Plain:
@@ -226,3 +358,12 @@ def _breakable(cell: Plain, letters: int) -> Plain:
 
 def _text(cell: Plain) -> str:
     return str(cell["t"]) if isinstance(cell, dict) else str(cell)
+
+
+def _line(cell: Plain) -> str:
+    return f"@ {cell['w']}: {cell['t']}" if isinstance(cell, dict) else str(cell)
+
+
+def _stated(cell: Plain) -> float:
+    """How wide the icon and the word of a state are, which stay together."""
+    return _ICON + _room(f"{cell['w']}:", "text") if isinstance(cell, dict) and "w" in cell else 0.0
