@@ -424,11 +424,21 @@ def test_only_words_wider_than_their_column_are_broken() -> None:
     told, _, _ = layout.job(document(table(("short words only", LONG, 1, State("fail", "Fail", LONG)))), 10)
     name, key, _, state = told["tables"][0]["rows"][0]
     assert name == "short words only"
-    assert "".join(key["b"]) == LONG
-    assert 1 < len(key["b"]) < len(LONG) / 20
-    assert all(piece.endswith("-") for piece in key["b"])
-    assert (state["w"], state["t"]) == ("Fail", LONG)
-    assert 6 <= state["n"] < len(LONG)
+    for parts in (key["b"], state["b"]):
+        [pieces] = parts
+        assert "".join(pieces) == LONG
+        assert 1 < len(pieces) < len(LONG) / 8
+        assert all(piece.endswith("-") for piece in pieces)
+    assert (state["s"], state["w"]) == ("fail", "Fail")
+
+
+def test_the_words_beside_a_long_one_stay_as_they_are() -> None:
+    told, _, _ = layout.job(one_column(f"see  {LONG * 3} or {LONG * 3}", "é" * 300), 10)
+    parts, other = (row[0] for row in told["tables"][0]["rows"])
+    assert [part if isinstance(part, str) else "".join(part) for part in parts["b"]] == [
+        "see ", LONG * 3, "or", LONG * 3,
+    ]  # fmt: skip
+    assert other == {"t": "é" * 300, "n": 90}
 
 
 # --- the widths of columns ----------------------------------------------------------------------

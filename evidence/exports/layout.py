@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any
 
 from connectors.spec import Cell, Column, Coverage, Covered, Flow, State, Table, standing
@@ -321,22 +321,26 @@ def _fit(sheet: dict[str, Plain], wide: bool) -> None:
 
 
 def _fitted(cell: Plain, room: float, kind: str) -> Plain:
-    """A cell, and if it has words wider than `room`, from how many letters `n` on its words are broken.
+    """A cell, and if it has words wider than `room`, how they are broken.
 
-    Up to `p` letters between two hyphens or slashes stay together. Of a state that is too wide, its word is `loose`
-    from its icon. An id comes in pieces `b` that fit, which takes the typesetter a fraction of the time.
+    ASCII comes in parts `b`, of which a list holds the pieces of a word: that takes the typesetter a fraction of the
+    time and memory. Of other text only it knows what one letter is: there words from `n` letters on are broken. Of a
+    state that is too wide, its word is `loose` from its icon.
     """
     room += _ROUNDED
-    loose = _stated(cell) > room
-    words = [*_words(_text(cell)), *(_words(cell["w"]) if loose else ())]
-    letters = [len(word) for word in words if len(word) > room and _room(word[:_ENOUGH], kind) > room]
-    if not (letters or loose):
+    text, loose = _text(cell), _stated(cell) > room
+    wide = {word for word in _words(text) if len(word) > room and _room(word[:_ENOUGH], kind) > room}
+    if not (wide or loose):
         return cell
-    part = max(int(room / (_ID_LETTER if kind == "id" else _TEXT_FACE)), 1)  # letters that fit, whichever they are
-    if kind == "id" and isinstance(cell, str) and words == [cell] and cell.isascii():
-        return {"b": _pieces(cell, part)}
-    broken = _breakable(cell, min([*letters, _MOST_LETTERS])) | {"p": part}
-    return broken | {"loose": True} if loose else broken
+    letters = max(int(room / (_ID_LETTER if kind == "id" else _TEXT_FACE)), 1)  # that fit, whichever they are
+    if loose or not (text.isascii() and text.isprintable()):
+        broken = _breakable(cell, min([*map(len, wide), letters + 1 if loose else _MOST_LETTERS, _MOST_LETTERS]))
+        return broken | {"loose": True} if loose else broken
+    parts: list[str | list[str]] = []
+    for is_wide, run in groupby(text.split(" "), wide.__contains__):
+        words = list(run)
+        parts += [_pieces(word, letters) for word in words] if is_wide else [" ".join(words)]
+    return (cell if isinstance(cell, dict) else {}) | {"t": "", "b": parts}
 
 
 def _pieces(word: str, letters: int) -> list[str]:
