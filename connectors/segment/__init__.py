@@ -83,7 +83,6 @@ connector = Connector(
         Region("us", "United States (Oregon)", "https://api.segmentapis.com"),
         Region("eu", "Europe (Dublin)", "https://eu1.api.segmentapis.com"),
     ),
-    regions_env="SEGMENT_REGIONS",
     docs="https://docs.segmentapis.com",
     probe="/",
     streams=streams.ALL,

@@ -56,7 +56,6 @@ class Connector:
     clean: Callable[[str], str]
     fault: Callable[[str], str]
     secrets: re.Pattern[str]
-    regions_env: str = ""
     docs: str = ""
 
     def __post_init__(self) -> None:
