@@ -5,6 +5,7 @@ is replaced by a marker that names the type, never the value.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,7 @@ from urllib.parse import quote
 
 from portal.canon import canonical, digest, fingerprint
 
-from .spec import UNREADABLE, Json, Record, Rule, Shape, Stream, Unexpected
+from .spec import UNREADABLE, Json, OneOf, Record, Rule, Shape, Stream, Unexpected
 
 LONGEST_KEY = 240
 _SCALARS = (str, int, float, bool, type(None))
@@ -20,22 +21,43 @@ _SCALARS = (str, int, float, bool, type(None))
 
 @dataclass(slots=True)
 class Notes:
-    """What a reading noticed about the service's answers: names of fields, never their values."""
+    """What a reading noticed about the service's answers: names of fields and how often, never their values.
 
-    unknown: set[str] = field(default_factory=set)
-    wrong: set[str] = field(default_factory=set)
+    unknown  fields that no shape names          wrong  fields whose value is of another type
+    words    fields that hold a word which is not among the documented ones
+    """
+
+    unknown: Counter[str] = field(default_factory=Counter)
+    wrong: Counter[str] = field(default_factory=Counter)
+    words: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: "Notes") -> None:
+        self.unknown += other.unknown
+        self.wrong += other.wrong
+        self.words += other.words
 
 
 Project = Callable[[Json, Notes], Json]
 
 
 def _marker(value: Json, path: str, notes: Notes) -> Json:
-    notes.wrong.add(path)
+    notes.wrong[path] += 1
     return {UNREADABLE: type(value).__name__}
 
 
 def _keep(path: str) -> Project:
     return lambda value, notes: value if isinstance(value, _SCALARS) else _marker(value, path, notes)
+
+
+def _one_of(words: frozenset[str], path: str) -> Project:
+    keep = _keep(path)
+
+    def project(value: Json, notes: Notes) -> Json:
+        if isinstance(value, str) and value not in words:
+            notes.words[path] += 1
+        return keep(value, notes)
+
+    return project
 
 
 def _whole(path: str) -> Project:
@@ -50,6 +72,15 @@ def _names(path: str) -> Project:
     return lambda value, notes: sorted(value) if isinstance(value, dict) else _marker(value, path, notes)
 
 
+def _print(path: str) -> Project:
+    def project(value: Json, notes: Notes) -> Json:
+        if not isinstance(value, _SCALARS):
+            return _marker(value, path, notes)
+        return None if value is None else fingerprint(path, str(value))
+
+    return project
+
+
 def _prints(path: str) -> Project:
     def project(value: Json, notes: Notes) -> Json:
         if not isinstance(value, list):
@@ -59,32 +90,76 @@ def _prints(path: str) -> Project:
     return project
 
 
+def _code(path: str, *, text: bool = False) -> Project:
+    def project(value: Json, notes: Notes) -> Json:
+        if not isinstance(value, str):
+            return None if value is None else _marker(value, path, notes)
+        data = value.encode("utf-8", "surrogatepass")
+        found = {"sha256": digest(data).hex(), "bytes": len(data), "lines": value.count("\n") + 1}
+        return found | {"text": value} if text else found
+
+    return project
+
+
+def _code_with_text(path: str) -> Project:
+    return _code(path, text=True)
+
+
+_REFERENCE = re.compile(r"\{\{[^{}]*\}\}")
+
+
+def _paths(path: str) -> Project:
+    """Keeps `@path` and the references inside `@template`; a literal is replaced by the name of its type."""
+
+    def project(value: Json, notes: Notes) -> Json:
+        if isinstance(value, dict):
+            return {name: _directive(name, inner, lambda each: project(each, notes)) for name, inner in value.items()}
+        return [project(each, notes) for each in value] if isinstance(value, list) else _literal(value)
+
+    return project
+
+
+def _directive(name: str, inner: Json, otherwise: Callable[[Json], Json]) -> Json:
+    if name == "@path" and isinstance(inner, str):
+        return inner
+    if name == "@template" and isinstance(inner, str):
+        return _REFERENCE.findall(inner)
+    return otherwise(inner)
+
+
+def _literal(value: Json) -> Json:
+    return {"literal": type(value).__name__}
+
+
 _RULES: dict[Rule, Callable[[str], Project]] = {
     Rule.KEEP: _keep,
     Rule.WHOLE: _whole,
     Rule.COUNT: _count,
     Rule.NAMES: _names,
+    Rule.PRINT: _print,
     Rule.PRINTS: _prints,
+    Rule.CODE: _code,
+    Rule.PATHS: _paths,
 }
 
 
-def _object(shape: dict[str, Shape], path: str) -> Project:
+def _object(shape: dict[str, Shape], path: str, code: bool) -> Project:
     kept = {name: inner for name, inner in shape.items() if inner is not Rule.DROP}
-    fields = {name: compile_shape(inner, f"{path}.{name}" if path else name) for name, inner in kept.items()}
+    fields = {name: compile_shape(inner, f"{path}.{name}" if path else name, code=code) for name, inner in kept.items()}
     known = frozenset(shape)
 
     def project(value: Json, notes: Notes) -> Json:
         if not isinstance(value, dict):
             return None if value is None else _marker(value, path, notes)
         if not value.keys() <= known:
-            notes.unknown.update(f"{path}.{name}" if path else name for name in value.keys() - known)
+            notes.unknown.update([f"{path}.{name}" if path else name for name in value.keys() - known])
         return {name: fields[name](inner, notes) for name, inner in value.items() if name in fields}
 
     return project
 
 
-def _list(shape: Shape, path: str) -> Project:
-    each = compile_shape(shape, path)
+def _list(shape: Shape, path: str, code: bool) -> Project:
+    each = compile_shape(shape, path, code=code)
 
     def project(value: Json, notes: Notes) -> Json:
         if not isinstance(value, list):
@@ -94,24 +169,28 @@ def _list(shape: Shape, path: str) -> Project:
     return project
 
 
-def compile_shape(shape: Shape, path: str = "") -> Project:
-    """A function (value, notes) -> what may be kept of it."""
+def compile_shape(shape: Shape, path: str = "", *, code: bool = False) -> Project:
+    """A function (value, notes) -> what may be kept of it. With `code`, programs are kept as text too."""
+    if isinstance(shape, OneOf):
+        return _one_of(shape.words, path)
     if isinstance(shape, Rule):
-        return _RULES[shape](path)
+        return _code_with_text(path) if code and shape is Rule.CODE else _RULES[shape](path)
     if isinstance(shape, list):
-        return _list(shape[0], path)
-    return _object(shape, path)
+        return _list(shape[0], path, code)
+    return _object(shape, path, code)
 
 
-def policy(stream: Stream) -> str:
+def policy(stream: Stream, *, code: bool = False) -> str:
     """12 hex digits that change whenever the stream's allow-list changes; every record carries them."""
-    return digest(canonical(_spelled(stream.shape))).hex()[:12]
+    return digest(canonical(_spelled(stream.shape, code))).hex()[:12]
 
 
-def _spelled(shape: Shape) -> Any:
+def _spelled(shape: Shape, code: bool) -> Any:
+    if isinstance(shape, OneOf):
+        return Rule.KEEP.value  # the documented words decide nothing about what is kept
     if isinstance(shape, Rule):
-        return shape.value
-    return [_spelled(shape[0])] if isinstance(shape, list) else {k: _spelled(v) for k, v in shape.items()}
+        return "text" if code and shape is Rule.CODE else shape.value
+    return [_spelled(shape[0], code)] if isinstance(shape, list) else {k: _spelled(v, code) for k, v in shape.items()}
 
 
 _PLAIN = re.compile(r"[A-Za-z0-9 \-._~:@+()]*").fullmatch  # nothing to encode: most ids and names

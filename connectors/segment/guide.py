@@ -56,6 +56,8 @@ ROLES = (
         "Read-only and Warehouse Destination Read-only; other plans do not offer these roles. Without a role it "
         "opens only the name of the workspace. Write keys stay hidden from it, and people and groups may stay "
         "hidden too.",
+        doubt="Read with a Workspace Member token: Segment may leave out what the token's roles do not cover, without "
+        "a word, so absence proves nothing here.",
     ),
 )
 

@@ -4,11 +4,16 @@ Facts from the Segment Public API reference (docs.segmentapis.com), API version 
 not stand in a shape never reaches the disk; `redaction.py` says which fields are secret and why.
 """
 
-from typing import Any
+from collections.abc import Callable
 
-from ..spec import COUNT, DROP, KEEP, NAMES, PRINTS, WHOLE, Json, Record, Shape, Stream, Way
+from ..spec import COUNT, DROP, KEEP, NAMES, PRINTS, WHOLE, Given, Group, Json, Record, Shape, Stream, Way
 
 DOCS = "https://docs.segmentapis.com/tag/"
+
+BASICS = Group("workspace", "Workspace", "Name and labels of the workspace.")
+DATA_FLOW = Group("data-flow", "Data flow", "Sources, destinations, warehouses, and what is connected to what.")
+TRACKING = Group("tracking-plans", "Tracking plans", "What may be collected: plans, rules, and who must follow them.")
+PEOPLE = Group("people", "People and access", "Members, groups, roles, invitations, and what each may do.")
 
 LABELS: Shape = [{"key": KEEP, "value": KEEP, "description": KEEP}]
 LOGOS = DROP  # pictures
@@ -100,30 +105,34 @@ PERMISSIONS: Shape = [
 ]
 
 
-def _named_warehouse(parent: str, item: Json) -> Json:
+def _named_warehouse(given: Given, item: Json) -> Json:
     """A warehouse's name is one of its settings; the other settings are connection details."""
     settings = item.get("settings") if isinstance(item, dict) else None
     return {**item, "name": settings.get("name")} if isinstance(settings, dict) else item
 
 
-def _linked(parent_field: str, child_field: str) -> Any:
-    def record(parent: str, item: Json) -> Json:
+def _linked(parent: str, child: str) -> Callable[[Given, Json], Json]:
+    """A link between two records; of the listed record only its id is kept, under the name `child`."""
+
+    def record(given: Given, item: Json) -> Json:
         known = isinstance(item, dict) and item.get("id")
-        return {parent_field: parent, child_field: item["id"]} if known else {}
+        return {parent: given["id"], child: item["id"]} if known else {}
 
     return record
 
 
-def _beside(parent_field: str) -> Any:
-    def record(parent: str, item: Json) -> Json:
-        return {parent_field: parent, **item} if isinstance(item, dict) else item
+def _beside(**names: str) -> Callable[[Given, Json], Json]:
+    """The item with fields of its parent beside its own: name in the record -> name of the parent's field."""
+
+    def record(given: Given, item: Json) -> Json:
+        return {**{name: given[of] for name, of in names.items()}, **item} if isinstance(item, dict) else item
 
     return record
 
 
-def _plan_of_source(parent: str, item: Json) -> Json:
+def _plan_of_source(given: Given, item: Json) -> Json:
     plan = item.get("trackingPlanId") if isinstance(item, dict) else None
-    return {"trackingPlanId": plan, "sourceId": parent} if plan else None
+    return {"trackingPlanId": plan, "sourceId": given["id"]} if plan else None
 
 
 def _permissions_in_list(user: Record) -> Json | None:
@@ -138,7 +147,7 @@ def _has_members(group: Record) -> bool:
 WORKSPACE = Stream(
     name="workspace",
     title="Workspace",
-    group="Workspace",
+    group=BASICS,
     about="Name, slug and id: all that the API tells of a workspace.",
     ways=(Way(path="/", items="workspace", paged=False),),
     key=("id",),
@@ -148,7 +157,7 @@ WORKSPACE = Stream(
 SOURCES = Stream(
     name="sources",
     title="Sources",
-    group="Data flow",
+    group=DATA_FLOW,
     about="Where customer data comes from, with labels and catalogue facts. Write keys are kept as keyed fingerprints.",
     ways=(Way(path="/sources", items="sources"),),
     key=("id",),
@@ -158,7 +167,7 @@ SOURCES = Stream(
 DESTINATIONS = Stream(
     name="destinations",
     title="Destinations",
-    group="Data flow",
+    group=DATA_FLOW,
     about="Where customer data goes. Of the settings only the names are kept.",
     ways=(Way(path="/destinations", items="destinations"),),
     key=("id",),
@@ -168,7 +177,7 @@ DESTINATIONS = Stream(
 WAREHOUSES = Stream(
     name="warehouses",
     title="Warehouses",
-    group="Data flow",
+    group=DATA_FLOW,
     about="Storage that customer data is copied to. Of the settings only the names are kept.",
     ways=(Way(path="/warehouses", items="warehouses", record=_named_warehouse),),
     key=("id",),
@@ -178,11 +187,11 @@ WAREHOUSES = Stream(
 WAREHOUSE_SOURCES = Stream(
     name="warehouse_sources",
     title="Warehouse connections",
-    group="Data flow",
+    group=DATA_FLOW,
     about="Which source is copied to which warehouse.",
     ways=(
         Way(
-            path="/warehouses/{parent}/connected-sources",
+            path="/warehouses/{id}/connected-sources",
             items="sources",
             parent="warehouses",
             record=_linked("warehouseId", "sourceId"),
@@ -195,7 +204,7 @@ WAREHOUSE_SOURCES = Stream(
 TRACKING_PLANS = Stream(
     name="tracking_plans",
     title="Tracking plans",
-    group="Tracking plans",
+    group=TRACKING,
     about="What may be collected, by plan.",
     ways=(Way(path="/tracking-plans", items="trackingPlans"),),
     key=("id",),
@@ -215,14 +224,14 @@ TRACKING_PLANS = Stream(
 TRACKING_PLAN_RULES = Stream(
     name="tracking_plan_rules",
     title="Tracking plan rules",
-    group="Tracking plans",
+    group=TRACKING,
     about="Every event and property that a plan allows, as JSON Schema.",
     ways=(
         Way(
-            path="/tracking-plans/{parent}/rules",
+            path="/tracking-plans/{id}/rules",
             items="rules",
             parent="tracking_plans",
-            record=_beside("trackingPlanId"),
+            record=_beside(trackingPlanId="id"),
         ),
     ),
     key=("trackingPlanId", "type", "key", "version"),
@@ -244,16 +253,16 @@ TRACKING_PLAN_RULES = Stream(
 TRACKING_PLAN_SOURCES = Stream(
     name="tracking_plan_sources",
     title="Tracking plan connections",
-    group="Tracking plans",
+    group=TRACKING,
     about="Which source must follow which plan. Asked from the side that needs fewer requests.",
     ways=(
         Way(
-            path="/tracking-plans/{parent}/sources",
+            path="/tracking-plans/{id}/sources",
             items="sources",
             parent="tracking_plans",
             record=_linked("trackingPlanId", "sourceId"),
         ),
-        Way(path="/sources/{parent}", items="", parent="sources", paged=False, record=_plan_of_source),
+        Way(path="/sources/{id}", items="", parent="sources", paged=False, within=False, record=_plan_of_source),
     ),
     key=("trackingPlanId", "sourceId"),
     shape={"trackingPlanId": KEEP, "sourceId": KEEP},
@@ -264,7 +273,7 @@ TRACKING_PLAN_SOURCES = Stream(
 USERS = Stream(
     name="users",
     title="Users",
-    group="People and access",
+    group=PEOPLE,
     about="Members of the workspace: name and e-mail address.",
     ways=(Way(path="/users", items="users"),),
     key=("id",),
@@ -274,17 +283,17 @@ USERS = Stream(
 USER_PERMISSIONS = Stream(
     name="user_permissions",
     title="User permissions",
-    group="People and access",
+    group=PEOPLE,
     about="What each person may do directly. Asked person by person where the listing leaves it out.",
     ways=(
         Way(
-            path="/users/{parent}",
+            path="/users/{id}",
             items="user",
             parent="users",
             paged=False,
             embedded=_permissions_in_list,
-            record=lambda parent, item: {
-                "userId": parent,
+            record=lambda given, item: {
+                "userId": given["id"],
                 "permissions": item.get("permissions") if isinstance(item, dict) else None,
             },
         ),
@@ -296,7 +305,7 @@ USER_PERMISSIONS = Stream(
 GROUPS = Stream(
     name="groups",
     title="Groups",
-    group="People and access",
+    group=PEOPLE,
     about="User groups and what their members may do.",
     ways=(Way(path="/groups", items="userGroups"),),
     key=("id",),
@@ -308,11 +317,11 @@ GROUPS = Stream(
 GROUP_USERS = Stream(
     name="group_users",
     title="Group members",
-    group="People and access",
+    group=PEOPLE,
     about="Who is in which group. Groups that count no members are not asked.",
     ways=(
         Way(
-            path="/groups/{parent}/users",
+            path="/groups/{id}/users",
             items="users",
             parent="groups",
             ask=_has_members,
@@ -328,7 +337,7 @@ GROUP_USERS = Stream(
 ROLES = Stream(
     name="roles",
     title="Roles",
-    group="People and access",
+    group=PEOPLE,
     about="The roles that this workspace knows.",
     ways=(Way(path="/roles", items="roles"),),
     key=("id",),
@@ -338,9 +347,9 @@ ROLES = Stream(
 INVITES = Stream(
     name="invites",
     title="Invitations",
-    group="People and access",
+    group=PEOPLE,
     about="E-mail addresses that were invited and have not joined.",
-    ways=(Way(path="/invites", items="invites", record=lambda parent, item: {"email": item}),),
+    ways=(Way(path="/invites", items="invites", record=lambda given, item: {"email": item}),),
     key=("email",),
     shape={"email": KEEP},
     source=DOCS + "IAM-Users",
@@ -348,7 +357,7 @@ INVITES = Stream(
 LABELS_STREAM = Stream(
     name="labels",
     title="Labels",
-    group="Workspace",
+    group=BASICS,
     about="Labels that sort sources into environments, teams and the like.",
     ways=(Way(path="/labels", items="labels", paged=False),),
     key=("key", "value"),

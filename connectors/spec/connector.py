@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .errors import NotDeclared
 from .guide import Guide
 from .reports import ReportSpec
-from .streams import Json, Paging, Record, Stream
+from .streams import Group, Json, Paging, Record, Stream
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,22 @@ class Connector:
             late = stream.parents - set(names[:at])
             if late:
                 raise NotDeclared(f"{self.slug}: {stream.name} is declared before its parent {sorted(late)[0]}")
+            strange = (set(stream.refers.values()) | {way.many for way in stream.ways} - {""}) - set(names)
+            if strange:
+                raise NotDeclared(f"{self.slug}: {stream.name} refers to an unknown stream {sorted(strange)[0]}")
+            for way in stream.ways:
+                unkept = set(way.fields) - set(self.stream(way.parent).shape if way.parent else ())
+                if unkept:
+                    raise NotDeclared(f"{self.slug}: {stream.name} is asked by {sorted(unkept)[0]}, which is not kept")
         for report in self.reports:
             strange = set(report.streams) - set(names)
             if strange:
                 raise NotDeclared(f"{self.slug}: report {report.name} needs unknown stream {sorted(strange)[0]}")
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """The groups of its streams, in the order in which they first appear."""
+        return tuple({stream.group.name: stream.group for stream in self.streams}.values())
 
     def stream(self, name: str) -> Stream:
         return next(stream for stream in self.streams if stream.name == name)

@@ -35,12 +35,14 @@ class Step:
 class TokenRole:
     """A role that a token can be made with, and what it means for the evidence.
 
-    name  what is kept on the connection, 20 characters at most
+    name    what is kept on the connection, 20 characters at most
+    doubt   what a list that was read with it cannot prove, a sentence; "" when it sees everything
     """
 
     name: str
     title: str
     means: str
+    doubt: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,10 @@
 """What is asked of a service, and what of its answers is kept."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
+from string import Formatter
 from typing import Any, Protocol
 
 
@@ -24,55 +26,118 @@ class Rule(StrEnum):
     WHOLE = "whole"  # any JSON, as it is (a tracking plan's JSON Schema)
     COUNT = "count"  # only how many entries there were
     NAMES = "names"  # only the names of the keys, sorted: values may be secret
+    PRINT = "print"  # one secret: a keyed fingerprint of it
     PRINTS = "prints"  # a list of secrets: how many, and a keyed fingerprint of each
+    CODE = "code"  # a program: its sha256 and its size; the text only where an administrator turned it on
+    PATHS = "paths"  # a mapping: which fields of an event go where; literal values are left out
     DROP = "drop"  # known, and of no use as evidence
 
 
-KEEP, WHOLE, COUNT, NAMES, PRINTS, DROP = Rule
+KEEP, WHOLE, COUNT, NAMES, PRINT, PRINTS, CODE, PATHS, DROP = Rule
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """A scalar of which the service documents every value. Another one is kept, and noted as new."""
+
+    words: frozenset[str]
+
+
+def one_of(*words: str) -> OneOf:
+    return OneOf(frozenset(words))
+
 
 UNREADABLE = "$unreadable"  # {UNREADABLE: type} stands in a record for a value of a type that was not expected
 
-Shape = Any  # Rule | dict[str, Shape] | list[Shape]; recursive aliases need Python 3.12
+Shape = Any  # Rule | OneOf | dict[str, Shape] | list[Shape]; recursive aliases need Python 3.12
 Json = Any
 Record = Mapping[str, Json]
+Given = Mapping[str, str]  # what a listing was asked with: key and named fields of the parent, its own parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What the parameters of a listing may depend on.
+
+    now    when the reading began, UTC
+    since  key of the newest record that is known of the stream, "" when none is
+    """
+
+    now: datetime
+    since: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Way:
     """One way to ask for a stream.
 
-    path      request path; `{parent}` stands for the key of the parent record
+    path      request path; names in braces are fields of the parent record, as in "/tracking-plans/{id}/rules"
     items     key of the list (or object) inside the response's data; "" takes the data itself
     parent    name of the stream whose records it is asked for, "" for a listing of its own
+    query     parameters of every request, with the same braces
+    listings  moment -> the further parameters of each listing; most streams are one listing without any
+    part      the parameter of `listings` that begins the records' keys, so that each listing can stand alone
+    within    whether the records' keys begin with the parent's key, so that each parent's listing can stand alone
+    many      name of the stream that bounds how long one parent's listing is, for estimating its pages
     ask       parent record -> must we ask at all (a group without members need not be read)
     embedded  parent record, before redaction -> the answer, when the parent already carried it
-    record    (parent key, item) -> item; adds the parent's key, makes an object of a string
+    record    (what was asked with, item) -> item; adds the parent's key, makes an object of a string
     """
 
     path: str
     items: str = ""
     parent: str = ""
+    query: Mapping[str, str] = field(default_factory=dict)
+    listings: Callable[[Moment], Sequence[Mapping[str, str]]] = lambda moment: ({},)
+    part: str = ""
+    within: bool = True
+    many: str = ""
     paged: bool = True
     ask: Callable[[Record], bool] = lambda parent: True
     embedded: Callable[[Record], Json | None] = lambda parent: None
-    record: Callable[[str, Json], Json] = lambda parent, item: item
+    record: Callable[[Given, Json], Json] = lambda given, item: item
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of the parent record that a request is made of, in the order in which they are named."""
+        templates = (self.path, *self.query.values())
+        named = (name for text in templates for _, name, _, _ in Formatter().parse(text) if name)
+        return tuple(dict.fromkeys(named))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Streams that an administrator chooses together.
+
+    standard  whether it is read unless somebody says otherwise
+    caution   why it is not, or what it costs
+    """
+
+    name: str
+    title: str
+    about: str
+    standard: bool = True
+    caution: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stream:
     """One kind of listing: where it is read, what identifies a record, and what of it is kept.
 
-    key      fields of the kept record that identify it; joined with "/" they are the record's key
-    shape    the allow-list; a field that is not in it never reaches the disk
+    key         fields of the kept record that identify it; joined with "/" they are the record's key
+    shape       the allow-list; a field that is not in it never reaches the disk
     per_minute  the service's documented limit for this path, None when it is the common one
-    gate     the feature or role the service's documentation names for it, in words
-    optional whether a 403 or 404 may mean that the feature is off
-    source   documentation page of the facts above
+    gate        the feature or role the service's documentation names for it, in words
+    feature     the feature that may be off, "" when every workspace has it
+    grows       a log: what is not listed any more stays known, and a listing need only reach back to what is known
+    most_pages  of a log that is listed newest first: where to stop when what is known does not come, 0 for never
+    refers      field -> stream whose key it holds: what points nowhere is read again
+    source      documentation page of the facts above
     """
 
     name: str
     title: str
-    group: str
+    group: Group
     ways: tuple[Way, ...]
     key: tuple[str, ...]
     shape: Shape
@@ -81,11 +146,22 @@ class Stream:
     gate: str = ""
     feature: str = ""
     about: str = ""
+    grows: bool = False
+    most_pages: int = 0
+    refers: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
 
     @property
     def parents(self) -> frozenset[str]:
         return frozenset(way.parent for way in self.ways if way.parent)
+
+    @property
+    def slow(self) -> bool:
+        """Whether it is read in the slow lane: so few requests a minute are allowed that the rest must not wait."""
+        return self.per_minute is not None and self.per_minute <= SLOW_PER_MINUTE
+
+
+SLOW_PER_MINUTE = 5
 
 
 class Paging(Protocol):
