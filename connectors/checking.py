@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
 
 from .http import Client
-from .reading import verdict
-from .spec import Connector, ConnectorError, Identity, Record, Region, Stream, Way
+from .reading.listing import Listing
+from .reading.verdicts import of_error
+from .spec import Connector, ConnectorError, Identity, Moment, Record, Region, Stream, Way
 
 OpenClient = Callable[[Region], Client]
 READABLE = "readable"
@@ -42,8 +43,8 @@ class Found:
         return asdict(self)
 
 
-def check(connector: Connector, regions: Sequence[Region], open_client: OpenClient) -> Found:
-    """Tries the regions in the given order, then every stream in the one that answers.
+def check(connector: Connector, regions: Sequence[Region], open_client: OpenClient, wanted: Sequence[Stream]) -> Found:
+    """Tries the regions in the given order, then every wanted stream in the one that answers.
 
     When none does, the first one's error is told: the others refuse any token that is not theirs, so what they
     say proves nothing about it.
@@ -53,7 +54,7 @@ def check(connector: Connector, regions: Sequence[Region], open_client: OpenClie
     for region in regions:
         client = open_client(region)
         try:
-            identity = connector.identity(client.get(connector.probe).data)
+            identity = connector.identity(client.get(connector.probe))
         except ConnectorError as error:
             tried[region.name] = error.code
             errors.append(error)
@@ -61,63 +62,73 @@ def check(connector: Connector, regions: Sequence[Region], open_client: OpenClie
         finally:
             client.close()
         tried[region.name] = "answered"
-        return Found("", "", region.name, tried, identity, capabilities(connector, open_client(region)))
+        streams = capabilities(connector, open_client(region), wanted)
+        return Found("", "", region.name, tried, identity, streams)
     chosen = errors[0]
     code = "token-rejected" if chosen.status in (401, 403) else chosen.code
     return Found(code, chosen.message, "", tried)
 
 
-def capabilities(connector: Connector, client: Client) -> dict[str, Capability]:
-    """One small request for each stream; a child stream is asked for its parent's first record."""
+def capabilities(connector: Connector, client: Client, wanted: Sequence[Stream]) -> dict[str, Capability]:
+    """One small request for each stream; a child stream is asked for its parent's first record.
+
+    What nobody chose is not asked, nor what may be asked only a few times a minute.
+    """
+    found = {each.name: Capability(NOT_CHECKED, reason=_unasked(each, wanted)) for each in connector.streams}
     first: dict[str, Record] = {}
-    found: dict[str, Capability] = {}
-
-    def ask(stream: Stream) -> tuple[str, Capability, Record | None]:
-        return stream.name, *_probe(connector, client, stream, first)
-
+    left = [stream for stream in wanted if not stream.slow]
     with ThreadPoolExecutor(8) as pool:
-        for level in (False, True):
-            for name, capability, record in pool.map(ask, [s for s in connector.streams if bool(s.parents) is level]):
-                found[name] = capability
+        while now := [stream for stream in left if _askable(stream, first) and _ripe(stream, left)]:
+            left = [stream for stream in left if stream not in now]
+            probed = pool.map(lambda stream: _probe(connector, client, stream, first), now)
+            for stream, (capability, record) in zip(now, list(probed), strict=True):
+                found[stream.name] = capability
                 if record is not None:
-                    first[name] = record
+                    first[stream.name] = record
     client.close()
-    return {stream.name: found[stream.name] for stream in connector.streams}
+    return found
+
+
+def _unasked(stream: Stream, wanted: Sequence[Stream]) -> str:
+    if stream not in wanted:
+        return f"Not chosen. {stream.group.caution}".strip()
+    if stream.slow:
+        return f"It may be asked only {stream.per_minute} times a minute: the first sync shows it."
+    return "It is read for each record of another stream, and that one gave none."
+
+
+def _ripe(stream: Stream, left: Sequence[Stream]) -> bool:
+    """Whether none of its parents is still to be asked: the first way that can be asked is the one that is shown."""
+    return not any(way.parent == other.name for way in stream.ways for other in left)
 
 
 def _probe(
     connector: Connector, client: Client, stream: Stream, first: Mapping[str, Record]
 ) -> tuple[Capability, Record | None]:
-    way, parent = _askable(stream, first)
-    if way is None:
-        return Capability(
-            NOT_CHECKED, reason="It is read for each record of another stream, and that one gave none."
-        ), None
-    key = str(parent.get(_key_field(connector, way), "")) if parent else ""
-    path = way.path.replace("{parent}", quote(key, safe=""))
+    way = _askable(stream, first)
+    assert way is not None
+    given: dict[str, str] = {}
+    if way.parent:
+        parent = connector.stream(way.parent)
+        given = {name: str(first[way.parent].get(name) or "") for name in (*parent.key, *way.fields)}
+    listing = Listing(0, stream, stream.ways.index(way), given, way.listings(Moment(datetime.now(UTC)))[0])
+    paging = connector.paging.params(1, None) if way.paged else {}
     try:
-        data = client.get(path, connector.paging.params(1, None) if way.paged else {}).data
+        data = client.get(listing.path, {**listing.query, **paging})
     except ConnectorError as error:
-        state = verdict(stream, error)
-        return Capability(state.value, path, error.status, code=error.code, reason=error.message), None
+        state = of_error(stream, error)
+        return Capability(state.value, listing.path, error.status, code=error.code, reason=error.message), None
     items = data.get(way.items) if way.items else data
     listed = items if isinstance(items, list) else [items]
     total = connector.paging.total(data) if way.paged else len(listed)
-    record = listed[0] if listed and isinstance(listed[0], dict) else None
-    return Capability(READABLE, path, 200, None if stream.parents else total), record
+    record = way.record(listing.asked_with, listed[0]) if listed else None
+    shown = None if stream.parents else total
+    return Capability(READABLE, listing.path, 200, shown), record if isinstance(record, dict) else None
 
 
-def _askable(stream: Stream, first: Mapping[str, Record]) -> tuple[Way | None, Record | None]:
-    for way in stream.ways:
-        if not way.parent:
-            return way, None
-        if way.parent in first:
-            return way, first[way.parent]
-    return None, None
-
-
-def _key_field(connector: Connector, way: Way) -> str:
-    return connector.stream(way.parent).key[0]
+def _askable(stream: Stream, first: Mapping[str, Record]) -> Way | None:
+    """The first way whose parent is known by a record."""
+    return next((way for way in stream.ways if not way.parent or way.parent in first), None)
 
 
 def readable(streams: Mapping[str, Any]) -> int:

@@ -16,8 +16,8 @@ from portal.models import User
 
 from . import checking, credentials, registry, runs
 from .http import Client
-from .models import ACTIVE_STATES, Connection, ConnectionState, Schedule, SyncRun, Workspace
-from .spec import Connector, Identity, Region
+from .models import Connection, ConnectionState, Schedule, SyncRun, Workspace
+from .spec import Connector, Identity, Region, Stream
 
 DRAFTS_LIVE = timedelta(days=7)
 
@@ -108,7 +108,9 @@ def check(
     known = registry.regions(connector)
     order = _regions_to_try(connector, connection.region, known)
     make = open_client or (lambda c, region, secret: Client(c, region.origin, secret, tries=2))
-    found = checking.check(connector, order, lambda region: make(connector, region, token))
+    found = checking.check(
+        connector, order, lambda region: make(connector, region, token), chosen_streams(connector, connection)
+    )
     changed = {"capabilities": found.as_json(), "checked_at": now}
     if found.region and connection.state == ConnectionState.DRAFT:
         changed["region"] = found.region
@@ -118,6 +120,16 @@ def check(
     for name, value in changed.items():
         setattr(connection, name, value)
     return found
+
+
+def chosen_streams(connector: Connector, connection: Connection) -> list[Stream]:
+    """The streams of the groups that the connection reads: the standard ones where nobody chose."""
+    groups = connection.groups
+    return [
+        stream
+        for stream in connector.streams
+        if (stream.group.standard if groups is None else stream.group.name in groups)
+    ]
 
 
 def _regions_to_try(connector: Connector, chosen: str, known: Mapping[str, Region]) -> list[Region]:
@@ -226,8 +238,7 @@ def disconnect(connection: Connection, *, by: User | None, now: datetime, reques
         credentials.wipe(connection)
         connection.state, connection.next_sync = ConnectionState.DISCONNECTED, None
         connection.save(update_fields=["token", "token_fingerprint", "state", "next_sync"])
-        for run in SyncRun.objects.filter(connection=connection, state__in=ACTIVE_STATES):
-            runs.cancel(run, by, now, request)
+        runs.cancel_all(connection, by, now, code="disconnected", why="The connection was disconnected.")
         audit.record(Action.CONNECTION_DISCONNECTED, actor=by, target=connection, request=request, at=now)
 
 

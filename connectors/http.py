@@ -1,7 +1,7 @@
 """The only room that talks to the network: GET, one fixed origin, no redirects, limits on time and size.
 
-A request ends in an `Answer` or in an error named for who must act. Waits that a service asks for are
-obeyed by all threads of the run at once.
+`fetch` sends one request: its body, or an error named for who must act. When and how often is for the caller to
+decide; `get` is the patient form for the few requests that are not part of a reading.
 """
 
 import hashlib
@@ -22,8 +22,9 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from requests.utils import get_environ_proxies
 
-from portal.canon import NotStrict, parse
+from portal.canon import NotJson, NotStrict, parse
 
+from .clock import Clock
 from .spec import Busy, Connector, Denied, Json, Record, Unexpected
 
 CONNECT_SECONDS = 5
@@ -58,12 +59,21 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A good answer: the part of the body that holds items and paging, and when the server says it is."""
+class Heard:
+    """What an answer says of the limits: requests counted and left in the running window, and when it ends."""
 
-    data: Record
-    server_date: datetime | None
-    remaining: int | None
+    consumed: int | None = None
+    remaining: int | None = None
+    reset: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The body of a good answer, not yet read."""
+
+    body: bytes
+    html: bool
+    heard: Heard
 
 
 class _Credential(AuthBase):
@@ -87,7 +97,6 @@ class Stopped(Exception):
 class Client:
     """Reads one origin with one token. Safe for any number of threads; `connections` of them ask at a time.
 
-    pause    waits so many seconds, or less if the run is told to stop; tests pass their own
     receipt  is called once per request sent, from the thread that sent it
     """
 
@@ -98,15 +107,12 @@ class Client:
         token: str,
         *,
         receipt: Callable[[Sent], None] = lambda sent: None,
-        pause: Callable[[float], object] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Clock | None = None,
         tries: int = TRIES,
         connections: int = 8,
     ) -> None:
-        self._connector, self._origin = connector, origin
-        self._receipt, self._pause, self._clock, self._tries = receipt, pause, clock, tries
-        self._resume_at = 0.0
-        self._lock = threading.Lock()
+        self.connector, self._origin = connector, origin
+        self._receipt, self._clock, self._tries = receipt, clock or Clock(), tries
         self._slots = threading.BoundedSemaphore(connections)
         self.stop = threading.Event()
         self._session = _session(connector, origin, token, connections)
@@ -114,49 +120,38 @@ class Client:
     def close(self) -> None:
         self._session.close()
 
-    def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
-        """Asks until there is an answer or no hope. Raises Denied, Busy, Unexpected, Stopped."""
-        query = urlencode(params or {})
-        for attempt in range(1, self._tries + 1):
-            self._hold()
+    def get(self, path: str, params: Mapping[str, str] | None = None, *, tries: int = 0) -> Record:
+        """The data of an answer; asks until there is one or no hope. Raises Denied, Busy, Unexpected, Stopped."""
+        tries = tries or self._tries
+        for attempt in range(1, tries + 1):
             try:
-                return self._once(path, query, attempt)
+                return data_of(self.connector, self.fetch(path, params, attempt))
             except Busy as error:
-                wait = error.wait or random.uniform(0, min(60.0, 0.5 * 2**attempt))  # noqa: S311  # jitter
-                if attempt == self._tries or wait > LONGEST_WAIT:
+                wait = error.wait or backoff(attempt)
+                if attempt == tries or wait > LONGEST_WAIT:
                     raise
-                self._postpone(wait, everyone=error.status == 429)
+                self._clock.pause(wait)
         raise AssertionError("unreachable")
 
-    def _hold(self) -> None:
-        while (left := self._resume_at - self._clock()) > 0 and not self.stop.is_set():
-            self._pause(left)
+    def fetch(self, path: str, params: Mapping[str, str] | None = None, attempt: int = 1) -> Fetched:
+        """One request. Raises Denied, Busy (with the seconds that the service asks to wait), Unexpected, Stopped."""
+        query = urlencode(params or {})
         if self.stop.is_set():
             raise Stopped
-
-    def _postpone(self, wait: float, *, everyone: bool) -> None:
-        if not everyone:
-            self._pause(wait)
-            return
-        with self._lock:
-            self._resume_at = max(self._resume_at, self._clock() + wait)
-
-    def _once(self, path: str, query: str, attempt: int) -> Answer:
-        sent_at, began = datetime.now(UTC), self._clock()
+        sent_at, began = datetime.now(UTC), time.monotonic()
         status, body = 0, b""
         headers: Mapping[str, str] = {}
         try:
             with self._slots:
-                sent_at, began = datetime.now(UTC), self._clock()
+                sent_at, began = datetime.now(UTC), time.monotonic()
                 status, headers, body = self._exchange(path, query, began)
         finally:
-            ms = round((self._clock() - began) * 1000)
+            ms = round((time.monotonic() - began) * 1000)
             print_ = hashlib.sha256(body).digest()
             request_id = str(headers.get("X-Request-Id", ""))[:80]
             self._receipt(Sent(path, query, status, attempt, sent_at, ms, len(body), print_, request_id))
         if status == 200:
-            data = self._connector.data(_parsed(body, headers))
-            return Answer(data, _date(headers.get("Date")), _number(headers.get("X-RateLimit-Remaining")))
+            return Fetched(body, "html" in headers.get("Content-Type", "").lower(), _heard(headers))
         return self._refused(status, body, headers)
 
     def _exchange(self, path: str, query: str, began: float) -> tuple[int, Mapping[str, str], bytes]:
@@ -185,7 +180,7 @@ class Client:
             chunks.append(chunk)
             if size > LONGEST_BODY:
                 raise Unexpected("body-too-large", "An answer is larger than 64 MB.")
-            if self._clock() - began > REQUEST_SECONDS:
+            if time.monotonic() - began > REQUEST_SECONDS:
                 raise Busy("timeout", "An answer took longer than two minutes.")
         return b"".join(chunks)
 
@@ -211,7 +206,7 @@ class Client:
         if (until := _date(after)) is not None:
             return max(0.0, (until - datetime.now(UTC)).total_seconds())
         try:
-            said = self._connector.wait(parse(body))
+            said = self.connector.wait(parse(body))
         except NotStrict:
             said = None
         if said is not None:
@@ -237,13 +232,30 @@ def _session(connector: Connector, origin: str, token: str, connections: int) ->
     return session
 
 
-def _parsed(body: bytes, headers: Mapping[str, str]) -> Json:
-    if "html" in headers.get("Content-Type", "").lower() or body.lstrip()[:1] == b"<":
+def data_of(connector: Connector, fetched: Fetched) -> Record:
+    """The part of a good answer that holds items and paging. Raises Busy, Unexpected."""
+    return connector.data(_parsed(fetched))
+
+
+def backoff(attempt: int) -> float:
+    """Seconds before the next try: full jitter under a ceiling that doubles, a minute at most."""
+    return random.uniform(0, min(60.0, 0.5 * 2**attempt))  # noqa: S311  # jitter
+
+
+def _parsed(fetched: Fetched) -> Json:
+    if fetched.html or fetched.body.lstrip()[:1] == b"<":
         raise Busy("not-json", "The service answered with a web page instead of data.")
     try:
-        return parse(body)
-    except NotStrict as error:
+        return parse(fetched.body)
+    except NotJson as error:
         raise Busy("not-json", f"The service's answer cannot be read: {error}.") from None
+    except NotStrict as error:
+        raise Unexpected("not-strict", f"The service's answer can be read in two ways: {error}.") from None
+
+
+def _heard(headers: Mapping[str, str]) -> Heard:
+    consumed, remaining = (_number(headers.get(f"X-RateLimit-{name}")) for name in ("Consumed", "Remaining"))
+    return Heard(consumed, remaining, _date(headers.get("X-RateLimit-Reset")))
 
 
 def _date(text: str | None) -> datetime | None:

@@ -1,25 +1,26 @@
-"""The only writer of staged records, receipts, blobs, changes and snapshots; and their reader.
+"""The only writer of staged records, checkpoints, receipts, blobs, changes and snapshots; and their reader.
 
 A snapshot is published whole, in one transaction, or it is not there. Only what changed is written:
 the state at any snapshot is a query over the change rows.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
 import zstandard
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery, Value
+from django.db.models import Count, Exists, Max, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Left, StrIndex
 
 from portal import canon
 
 from .http import Sent
-from .models import Blob, Change, Receipt, RunState, Snapshot, StagedRecord, SyncRun, Workspace
+from .models import Blob, Change, Receipt, RunListing, RunState, Snapshot, StagedRecord, SyncRun, Workspace
 from .spec import Coverage, Record
 
 CHUNK = 500
@@ -83,13 +84,13 @@ def envelope_of(blob: Blob) -> bytes:
 # --- staging ------------------------------------------------------------------------------------
 
 
-def stage(run_id: int, stream: str, records: Iterable[Sealed]) -> None:
+def stage(run_id: int, listing: int, stream: str, records: Iterable[Sealed]) -> None:
     """Keeps what a run has read so far, out of sight of everybody."""
-    rows = [(run_id, stream, r.key, r.sha256, r.size, r.body) for r in records]
-    _insert("connectors_stagedrecord", ("run_id", "stream", "key", "sha256", "size", "body"), rows)
+    rows = [(run_id, listing, stream, r.key, r.sha256, r.size, r.body) for r in records]
+    insert("connectors_stagedrecord", ("run_id", "listing", "stream", "key", "sha256", "size", "body"), rows)
 
 
-def _insert(table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+def insert(table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
     """Adds rows, a chunk in one statement: model instances and single inserts would cost seconds on a large reading."""
     one = f"({', '.join(['%s'] * len(columns))})"
     with transaction.atomic(), database.cursor() as cursor:
@@ -102,10 +103,36 @@ def _insert(table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]])
             )
 
 
-def unstage(run_id: int) -> None:
-    """Drops what a run has staged; it will not be published."""
-    staged = StagedRecord.objects.filter(run_id=run_id)
+def unstage(run_id: int, listings: Collection[int] | None = None) -> None:
+    """Drops what a run has staged: all of it with its checkpoints, or that of some listings."""
+    staged, kept = StagedRecord.objects.filter(run_id=run_id), RunListing.objects.filter(run_id=run_id)
+    if listings is not None:
+        staged = staged.filter(listing__in=listings)
+    else:
+        kept._raw_delete(kept.db)
     staged._raw_delete(staged.db)
+
+
+def checkpoint(run_id: int, listings: Mapping[int, Mapping[str, Any]]) -> None:
+    """Keeps how these listings stand, together with what was staged of them."""
+    rows = [RunListing(run_id=run_id, number=number, body=body) for number, body in listings.items()]
+    RunListing.objects.bulk_create(
+        rows, batch_size=CHUNK, update_conflicts=True, unique_fields=["run", "number"], update_fields=["body"]
+    )
+
+
+def checkpoints(run_id: int) -> list[Mapping[str, Any]]:
+    """What was kept, in the order of the listings' numbers."""
+    return list(RunListing.objects.filter(run_id=run_id).order_by("number").values_list("body", flat=True))
+
+
+def staged_keys(run_id: int, streams: Collection[str]) -> dict[int, set[str]]:
+    """The keys that a run has staged of these streams, by listing."""
+    found: dict[int, set[str]] = {}
+    rows = StagedRecord.objects.filter(run_id=run_id, stream__in=streams)
+    for listing, key in rows.values_list("listing", "key").iterator(2000):
+        found.setdefault(listing, set()).add(key)
+    return found
 
 
 def write_receipts(run_id: int, first: int, sent: Sequence[Sent]) -> int:
@@ -174,6 +201,24 @@ def counts(workspace_id: int, seq: int, stream: str) -> dict[str, int]:
     return {name: number for name, number in rows.annotate(number=Count("pk"))}
 
 
+def newest_keys(workspace_id: int, seq: int, stream: str) -> dict[str, str]:
+    """The greatest key of a stream in snapshot `seq`, by parent: the part of the key before the first slash.
+
+    Under "" stands the greatest of all. For streams whose keys sort by time.
+    """
+    rows = state(workspace_id, seq, stream).order_by()
+    whole = rows.aggregate(newest=Max("key"))["newest"]
+    if whole is None:
+        return {}
+    parent = Left("key", StrIndex("key", Value("/")) - 1)
+    parts = rows.filter(key__contains="/").values_list(parent).annotate(newest=Max("key"))
+    return {**dict(parts), "": whole}
+
+
+def newest(workspace: Workspace) -> Snapshot | None:
+    return Snapshot.objects.filter(workspace=workspace, seq=workspace.head).first()
+
+
 def header_of(snapshot: Snapshot) -> dict[str, Any]:
     found: dict[str, Any] = canon.read(bytes(snapshot.header))
     return found
@@ -183,8 +228,21 @@ def header_of(snapshot: Snapshot) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Why the records of one parent were not read."""
+
+    coverage: Coverage
+    reason: str
+
+
+@dataclass(frozen=True)
 class StreamResult:
-    """What a run found out about one stream, as the header states it."""
+    """What a run found out about one stream, as the header states it.
+
+    parts     key of a parent -> why its records were not read; all others were
+    left_out  the run did not ask for it, though the connection does: what was known before still stands
+    grows     what is not listed any more stays known
+    """
 
     name: str
     policy: str
@@ -193,6 +251,20 @@ class StreamResult:
     items: int = 0
     claimed: int | None = None
     reason: str = ""
+    parts: Mapping[str, Part] = field(default_factory=dict)
+    anomaly: str = ""
+    dangling: int = 0
+    left_out: bool = False
+    grows: bool = False
+
+    @property
+    def speaks(self) -> bool:
+        """Whether it says anything about records: of the stream as a whole, or of all parents but some."""
+        return self.coverage is Coverage.COMPLETE or bool(self.parts)
+
+    def speaks_of(self, key: str) -> bool:
+        """Whether it says that the record with this key is there, or is not."""
+        return self.speaks and not any(key == part or key.startswith(part + "/") for part in self.parts)
 
 
 @dataclass(slots=True)
@@ -203,35 +275,47 @@ class _Step:
     changed: bool
 
 
+def begin(run: SyncRun, now: datetime) -> None:
+    """The run publishes from now on: it can no more be taken over. Raises Lost when it is not ours any more."""
+    if (
+        not mine(run)
+        .filter(state=RunState.RUNNING)
+        .update(state=RunState.PUBLISHING, heartbeat_at=now, now="Publishing")
+    ):
+        raise Lost
+
+
+def mine(run: SyncRun) -> QuerySet[SyncRun]:
+    """The row of the run for as long as this process holds it: whoever takes it over raises its fence."""
+    return SyncRun.objects.filter(pk=run.pk, fence=run.fence)
+
+
 def publish(
     run: SyncRun,
     workspace: Workspace,
     results: Sequence[StreamResult],
     *,
     outcome: RunState,
+    doubt: str,
     window: tuple[datetime, datetime],
     now: Callable[[], datetime],
 ) -> Snapshot:
     """Makes the run's staged records the next snapshot and ends the run as `outcome`, in one transaction.
 
-    Streams that were not read completely keep the records known from before. Raises Lost when the run
-    is not ours any more.
+    What was not read completely keeps the records known from before. `doubt` says what the token's role
+    leaves unproved. Raises Lost when the run is not ours any more.
     """
-    reading = SyncRun.objects.filter(pk=run.pk, state=RunState.RUNNING)
-    if not reading.update(state=RunState.PUBLISHING, heartbeat_at=now()):
-        raise Lost
     with transaction.atomic():
-        ours = SyncRun.objects.filter(pk=run.pk, state=RunState.PUBLISHING)
-        if not ours.update(state=outcome, now=""):
+        if not mine(run).filter(state=RunState.PUBLISHING).update(state=outcome, now=""):
             raise Lost
         workspace = Workspace.objects.select_for_update().get(pk=workspace.pk)
-        complete = {result.name for result in results if result.coverage is Coverage.COMPLETE}
-        tree, changes_sha256 = _write_changes(run.pk, workspace.pk, workspace.head + 1, complete)
+        speaking = {result.name: result for result in results if result.speaks}
+        tree, changes_sha256, counts = _write_changes(run.pk, workspace.pk, workspace.head + 1, speaking)
         changed = {"root": tree.root().hex(), "records": tree.size, "changes_sha256": changes_sha256}
-        at = now()
-        snapshot = _sign(run, workspace, results, window=window, at=at, changed=changed)
+        said = {"doubt": doubt, "window": [moment.isoformat() for moment in window]}
+        snapshot = _sign(run, workspace, results, counts, at=now(), said=said | changed)
         Workspace.objects.filter(pk=workspace.pk).update(head=snapshot.seq)
-        SyncRun.objects.filter(pk=run.pk).update(finished_at=at)
+        SyncRun.objects.filter(pk=run.pk).update(finished_at=snapshot.published_at)
         unstage(run.pk)
         return snapshot
 
@@ -240,27 +324,27 @@ def _sign(
     run: SyncRun,
     workspace: Workspace,
     results: Sequence[StreamResult],
+    counts: Mapping[str, int],
     *,
-    window: tuple[datetime, datetime],
     at: datetime,
-    changed: Mapping[str, Any],
+    said: Mapping[str, Any],
 ) -> Snapshot:
     """Writes the header, which states all that the evidence rests on, signs it and chains it to the one before."""
-    previous = Snapshot.objects.filter(workspace=workspace, seq=workspace.head).first()
+    previous = newest(workspace)
     seq, before = workspace.head + 1, previous.header_sha256 if previous else NO_PREDECESSOR
+    known = header_of(previous)["coverage"] if previous else {}
     header = canon.canonical(
         {
-            "v": 1,
+            "v": 2,
             "algorithm": "ed25519",
             "workspace": {"uid": str(workspace.uid), "id": workspace.remote_id, "connector": workspace.connector},
             "connection": str(run.connection.uid),
             "region": run.connection.region,
             "seq": seq,
             "previous": before,
-            **changed,
+            **said,
             "requests_sha256": canon.LineDigest(receipt_lines(run.pk)).hexdigest(),
-            "coverage": _coverage(results, previous, seq),
-            "window": [moment.isoformat() for moment in window],
+            "coverage": {r.name: _entry(r, known.get(r.name, {}), seq, counts.get(r.name, 0)) for r in results},
             "published_at": at.isoformat(),
             "policy": {result.name: result.policy for result in results},
             "app": run.app_version,
@@ -282,44 +366,59 @@ def _sign(
     )
 
 
-def _coverage(results: Sequence[StreamResult], previous: Snapshot | None, seq: int) -> dict[str, Any]:
-    before = header_of(previous)["coverage"] if previous else {}
-    return {
-        result.name: {
-            "coverage": result.coverage.value,
-            "pages": result.pages,
-            "items": result.items,
-            "claimed": result.claimed,
-            "reason": result.reason,
-            "as_of": seq if result.coverage is Coverage.COMPLETE else before.get(result.name, {}).get("as_of", 0),
-        }
-        for result in results
+def _entry(result: StreamResult, before: Mapping[str, Any], seq: int, records: int) -> dict[str, Any]:
+    """What the header says of one stream. `as_of` names the snapshot whose reading stands for it, 0 for none."""
+    if result.left_out and before:
+        return {**before, "records": records}
+    known = before.get("as_of", 0)
+    entry: dict[str, Any] = {
+        "coverage": result.coverage.value,
+        "pages": result.pages,
+        "items": result.items,
+        "claimed": result.claimed,
+        "reason": result.reason,
+        "records": records,
+        "as_of": seq if result.speaks else known,
     }
+    if result.parts:
+        older = {part: said[1] for part, said in before.get("parts", {}).items()}
+        entry["parts"] = {
+            part: [lack.coverage.value, older.get(part, known), lack.reason] for part, lack in result.parts.items()
+        }
+    if result.anomaly:
+        entry["anomaly"] = result.anomaly
+    if result.dangling:
+        entry["dangling"] = result.dangling
+    return entry
 
 
 _CHANGE = ("workspace_id", "stream", "key", "seq", "sha256")
 
 
-def _write_changes(run_id: int, workspace_id: int, seq: int, complete: set[str]) -> tuple[canon.MerkleTree, str]:
-    """Writes blobs and change rows for what differs from the head; returns the tree of the new state.
+def _write_changes(
+    run_id: int, workspace_id: int, seq: int, speaking: Mapping[str, StreamResult]
+) -> tuple[canon.MerkleTree, str, Counter[str]]:
+    """Writes blobs and change rows for what differs from the head; returns the tree of the new state, the digest of
+    the changes, and how many records each stream has.
 
     Both sides come sorted from the database and are merged in one pass, so memory stays flat.
     """
-    tree, lines = canon.MerkleTree(), canon.LineDigest()
+    tree, lines, counts = canon.MerkleTree(), canon.LineDigest(), Counter[str]()
     rows: list[tuple[Any, ...]] = []
-    for step in _merged(_head(workspace_id, seq - 1), _staged(run_id, complete), complete):
+    for step in _merged(_head(workspace_id, seq - 1), _staged(run_id, speaking), speaking):
         if step.sha256 is not None:
             tree.add(leaf(step.stream, step.key, step.sha256))
+            counts[step.stream] += 1
         if not step.changed:
             continue
         rows.append((workspace_id, step.stream, step.key, seq, step.sha256))
         lines.add(change_line(step.stream, step.key, step.sha256))
         if len(rows) == CHUNK:
-            _insert("connectors_change", _CHANGE, rows)
+            insert("connectors_change", _CHANGE, rows)
             rows = []
-    _insert("connectors_change", _CHANGE, rows)
+    insert("connectors_change", _CHANGE, rows)
     _write_blobs(run_id, workspace_id, seq)
-    return tree, lines.hexdigest()
+    return tree, lines.hexdigest(), counts
 
 
 def leaf(stream: str, key: str, sha256: bytes) -> bytes:
@@ -338,16 +437,16 @@ def _head(workspace_id: int, seq: int) -> Iterator[_Item]:
     return _items(state(workspace_id, seq))
 
 
-def _staged(run_id: int, complete: set[str]) -> Iterator[_Item]:
-    rows = StagedRecord.objects.filter(run_id=run_id, stream__in=complete).order_by("stream", "key")
+def _staged(run_id: int, speaking: Collection[str]) -> Iterator[_Item]:
+    rows = StagedRecord.objects.filter(run_id=run_id, stream__in=speaking).order_by("stream", "key", "-listing")
     before = ("", "")
     for stream, key, sha256 in rows.values_list("stream", "key", "sha256").iterator(2000):
-        if (stream, key) != before:  # the same record twice: the reader has made sure that both are equal
+        if (stream, key) != before:  # two listings may hold the same record (a log's months): the later one counts
             yield stream, key, bytes(sha256)
         before = (stream, key)
 
 
-def _merged(head: Iterator[_Item], staged: Iterator[_Item], complete: set[str]) -> Iterator[_Step]:
+def _merged(head: Iterator[_Item], staged: Iterator[_Item], speaking: Mapping[str, StreamResult]) -> Iterator[_Step]:
     end = ("\U0010ffff", "", b"")
     old, new = next(head, end), next(staged, end)
     while old is not end or new is not end:
@@ -355,12 +454,17 @@ def _merged(head: Iterator[_Item], staged: Iterator[_Item], complete: set[str]) 
             yield _Step(new[0], new[1], new[2], changed=new[2] != old[2])
             old, new = next(head, end), next(staged, end)
         elif old[:2] < new[:2]:
-            gone = old[0] in complete
+            gone = _gone(speaking.get(old[0]), old[1])
             yield _Step(old[0], old[1], None if gone else old[2], changed=gone)
             old = next(head, end)
         else:
             yield _Step(new[0], new[1], new[2], changed=True)
             new = next(staged, end)
+
+
+def _gone(result: StreamResult | None, key: str) -> bool:
+    """Whether a record that was known and was not read now is gone, and not merely unseen."""
+    return result is not None and not result.grows and result.speaks_of(key)
 
 
 def _write_blobs(run_id: int, workspace_id: int, seq: int) -> None:
@@ -370,6 +474,7 @@ def _write_blobs(run_id: int, workspace_id: int, seq: int) -> None:
             "INSERT INTO connectors_blob (sha256, size, codec, body) "
             "SELECT s.sha256, s.size, 'zstd', s.body FROM connectors_change c "
             "JOIN connectors_stagedrecord s ON s.run_id = %s AND s.stream = c.stream AND s.key = c.key "
+            "AND s.sha256 = c.sha256 "
             "WHERE c.workspace_id = %s AND c.seq = %s AND c.sha256 IS NOT NULL "
             "ON CONFLICT (sha256) DO NOTHING",
             [run_id, workspace_id, seq],

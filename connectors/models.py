@@ -81,6 +81,10 @@ class Connection(models.Model):
     token_since = models.DateTimeField(null=True, blank=True)
     capabilities = models.JSONField(default=dict, help_text="What the last check found, stream by stream")
     checked_at = models.DateTimeField(null=True, blank=True)
+    groups: Any = models.JSONField(
+        null=True, blank=True, help_text="Names of the groups of streams that are read; null for the standard ones"
+    )
+    keep_code = models.BooleanField(default=False, help_text="Whether programs are kept as text")
     schedule = models.CharField(max_length=20, choices=Schedule, default=Schedule.DAILY)
     schedule_hour = models.PositiveSmallIntegerField(default=6)
     next_sync = models.DateTimeField(null=True, blank=True, db_index=True)
@@ -131,21 +135,35 @@ class RunState(models.TextChoices):
 ACTIVE_STATES = (RunState.QUEUED, RunState.RUNNING, RunState.PUBLISHING)
 
 
+class Lane(models.TextChoices):
+    MAIN = "main", "Main"
+    SLOW = "slow", "Slow lane"
+
+
 class SyncRun(models.Model):
-    """One attempt to read a workspace; written before the first request. Written by `runs` and `sync`."""
+    """One attempt to read a workspace; written before the first request. Written by `runs` and `locker.publish`.
+
+    The row is the lease: whoever holds it says so in `heartbeat_at`, and `fence` counts the holders, so that one
+    who was taken for dead and wakes up cannot write any more.
+    """
 
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="runs")
+    lane = models.CharField(max_length=10, choices=Lane, default=Lane.MAIN)
     state = models.CharField(max_length=20, choices=RunState, default=RunState.QUEUED, db_index=True)
     trigger = models.CharField(max_length=20, default="person")
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     queued_at = models.DateTimeField()
+    resume_at = models.DateTimeField(null=True, help_text="A queued run that was begun waits until then")
     started_at = models.DateTimeField(null=True)
     heartbeat_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     worker = models.CharField(max_length=120, blank=True)
+    fence = models.PositiveIntegerField(default=0)
+    lost = models.PositiveSmallIntegerField(default=0, help_text="How often its worker was lost")
+    plan = models.CharField(max_length=64, blank=True, help_text="Digest of all that must be the same to go on")
     app_version = models.CharField(max_length=60, blank=True)
     token_fingerprint = models.CharField(max_length=24, blank=True)
-    streams = models.JSONField(default=list, help_text="Names asked for; empty means all")
+    streams = models.JSONField(default=list, help_text="Names asked for; empty means all of the connection's")
     requests_done = models.PositiveIntegerField(default=0)
     requests_expected = models.PositiveIntegerField(default=0)
     records = models.PositiveIntegerField(default=0)
@@ -156,7 +174,9 @@ class SyncRun(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["connection"], condition=Q(state__in=["queued", "running", "publishing"]), name="one_active_run"
+                fields=["connection", "lane"],
+                condition=Q(state__in=["queued", "running", "publishing"]),
+                name="one_active_run",
             )
         ]
         ordering = ["-id"]
@@ -170,7 +190,7 @@ class SyncRun(models.Model):
 
 
 class RunStream(models.Model):
-    """How far a run is with one stream, and in the end its coverage. Written by `sync`."""
+    """How far a run is with one stream, and in the end its coverage. Written by `desk`."""
 
     run = models.ForeignKey(SyncRun, on_delete=models.CASCADE, related_name="stream_rows")
     position = models.PositiveSmallIntegerField()
@@ -184,7 +204,11 @@ class RunStream(models.Model):
     status = models.PositiveSmallIntegerField(default=0)
     code = models.CharField(max_length=60, blank=True)
     reason = models.CharField(max_length=500, blank=True)
-    unknown_fields = models.JSONField(default=list, help_text="Names of fields that the declaration does not know")
+    anomaly = models.CharField(max_length=20, blank=True)
+    parts = models.JSONField(default=dict, help_text="Parent's key -> [coverage, reason] where it was not read")
+    changed_api = models.JSONField(
+        default=dict, help_text="Names of fields the service did not have before -> how often"
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "stream"], name="one_row_per_stream")]
@@ -192,6 +216,20 @@ class RunStream(models.Model):
 
     def __str__(self) -> str:
         return f"{self.stream} of run {self.run_id}"
+
+
+class RunListing(models.Model):
+    """A checkpoint: one listing of a run that has not ended, and how it stands. Written and deleted by `locker`."""
+
+    run = models.ForeignKey(SyncRun, on_delete=models.CASCADE, related_name="+")
+    number = models.PositiveIntegerField()
+    body = models.JSONField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "number"], name="one_checkpoint_per_listing")]
+
+    def __str__(self) -> str:
+        return f"listing {self.number} of run {self.run_id}"
 
 
 class Receipt(WriteOnce):
@@ -221,6 +259,7 @@ class StagedRecord(models.Model):
     """A record that a run has read and not yet published. Written and deleted by `locker`."""
 
     run = models.ForeignKey(SyncRun, on_delete=models.CASCADE, related_name="+")
+    listing = models.PositiveIntegerField(default=0)
     stream = models.CharField(max_length=60)
     key = models.CharField(max_length=254)
     sha256 = models.BinaryField(max_length=32)
@@ -287,6 +326,43 @@ class Change(WriteOnce):
 
     def __str__(self) -> str:
         return f"{self.stream} {self.key} in {self.seq}"
+
+
+class Anomaly(models.Model):
+    """Something about a snapshot that a person should look at. Written by `anomalies`."""
+
+    snapshot = models.ForeignKey(Snapshot, on_delete=models.PROTECT, related_name="anomalies")
+    stream = models.CharField(max_length=60)
+    title = models.CharField(max_length=120)
+    kind = models.CharField(max_length=20)
+    detail = models.CharField(max_length=500)
+    acknowledged_at = models.DateTimeField(null=True)
+    acknowledged_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    explanation = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["snapshot", "stream"], name="one_anomaly_per_stream")]
+        ordering = ["-snapshot_id", "stream"]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.stream} in {self.snapshot}"
+
+
+class RateWindow(models.Model):
+    """How often a token has asked one class of endpoints in the running minute. Written by `limits`."""
+
+    token = models.CharField(max_length=24, help_text="Fingerprint")
+    endpoint = models.CharField(max_length=120)
+    limit = models.PositiveIntegerField(null=True)
+    granted = models.PositiveIntegerField(default=0)
+    ends = models.DateTimeField(null=True)
+    opens = models.DateTimeField(null=True, help_text="Nobody asks before this moment")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["token", "endpoint"], name="one_window_per_class")]
+
+    def __str__(self) -> str:
+        return f"{self.endpoint} of {self.token}"
 
 
 class Heartbeat(models.Model):

@@ -32,9 +32,14 @@ class Notes:
     words: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: "Notes") -> None:
-        self.unknown += other.unknown
-        self.wrong += other.wrong
-        self.words += other.words
+        self.unknown.update(other.unknown)
+        self.wrong.update(other.wrong)
+        self.words.update(other.words)
+
+    def named(self, most: int) -> dict[str, dict[str, int]]:
+        """What was noticed, by kind: field -> how often; the most frequent ones."""
+        kinds = {"unknown": self.unknown, "wrong": self.wrong, "words": self.words}
+        return {kind: dict(counted.most_common(most)) for kind, counted in kinds.items() if counted}
 
 
 Project = Callable[[Json, Notes], Json]

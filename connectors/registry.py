@@ -10,7 +10,7 @@ import connectors
 
 from .spec import Connector, NotDeclared, Region
 
-_NOT_CONNECTORS = frozenset({"migrations", "management", "spec"})
+_NOT_CONNECTORS = frozenset({"migrations", "management", "reading", "spec"})
 
 
 @cache

@@ -1,98 +1,121 @@
 """Drives one sync run from its claim to its end: identity, reading, identity again, publishing.
 
-No transaction is open while the network is waited for. Every way out closes the run.
+No transaction is open while the network is waited for. Every way out closes the run or gives it back.
 """
 
-import time
-from collections import defaultdict
-from collections.abc import Callable
-from datetime import UTC, datetime
-from queue import SimpleQueue
+from collections.abc import Sequence
+from datetime import datetime
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 
-from portal.canon import NoSigningKey
+from portal.canon import NoSigningKey, canonical, digest
 
-from . import connections, credentials, locker, registry, runs
-from .http import Client, Sent
-from .models import Connection, RunState, RunStream, SyncRun
-from .reading import Reading, results
+from . import anomalies, connections, credentials, locker, records, registry, runs
+from .clock import Clock
+from .desk import Desk
+from .http import Client
+from .limits import Limits
+from .locker import Part, StreamResult
+from .models import Connection, Lane, RunState, SyncRun, Workspace
+from .reading import Plan, Postponed, Reading, Tempo
 from .spec import Connector, ConnectorError, Coverage, Denied, Identity, Stream
 
-SAVE_SECONDS = 0.5
-SAVE_RECORDS = 1000
 MISSING = frozenset({Coverage.DENIED, Coverage.FAILED, Coverage.UNSTABLE})
-Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
+TEMPO = {Lane.MAIN.value: Tempo(), Lane.SLOW.value: Tempo(patience=5.0)}
 
 
 def identify(connector: Connector, client: Client) -> Identity:
     """The workspace that the token opens. Raises Denied("token-rejected") for a 401 or 403."""
     try:
-        return connector.identity(client.get(connector.probe).data)
+        return connector.identity(client.get(connector.probe))
     except Denied as error:
         code = "token-rejected" if error.status in (401, 403) else error.code
         raise Denied(code, error.message, status=error.status) from None
 
 
-def perform(run_id: int, *, now: Clock = utc_now, pause: Callable[[float], object] = time.sleep) -> SyncRun:
-    """Carries out a queued run and returns it as it ended. A run that is not queued is left alone."""
-    run = runs.claim(run_id, now())
+def perform(run_id: int, *, clock: Clock | None = None, tempo: Tempo | None = None) -> SyncRun:
+    """Carries out a queued run and returns it as it ended, or as it waits. One that is not queued is left alone."""
+    clock = clock or Clock()
+    run = runs.claim(run_id, clock.now())
     if run is None:
         return SyncRun.objects.get(pk=run_id)
     try:
-        _read_and_publish(run, now, pause)
+        _read_and_publish(run, clock, tempo or TEMPO[run.lane])
         connections.note_success(run.connection)
     except locker.Lost:
-        locker.unstage(run.pk)
+        runs.let_go(run, clock.now())
+    except Postponed as wait:
+        why = f"Waits until {wait.until:%H:%M} UTC, as the service asks"
+        runs.postpone(run, wait.until, clock.now(), why)
     except ConnectorError as error:
-        runs.end(run, RunState.FAILED, now(), code=error.code, detail=error.message)
-        connections.note_failure(run.connection, error.code, now())
+        if runs.fail(run, clock.now(), error.code, error.message):
+            connections.note_failure(run.connection, error.code, clock.now())
     except NoSigningKey as error:
-        runs.end(run, RunState.FAILED, now(), code=error.code, detail=str(error))
+        runs.fail(run, clock.now(), error.code, str(error))
     except DatabaseError:
-        runs.end(run, RunState.FAILED, now(), code="database", detail="The database refused to store the reading.")
+        runs.fail(run, clock.now(), "database", "The database refused to store the reading.")
         raise
     except BaseException:
-        runs.end(run, RunState.FAILED, now(), code="defect", detail="The portal itself failed; its log says where.")
+        runs.fail(run, clock.now(), "defect", "The portal itself failed; its log says where.")
         raise
     return SyncRun.objects.get(pk=run.pk)
 
 
-def _read_and_publish(run: SyncRun, now: Clock, pause: Callable[[float], object]) -> None:
-    connection = run.connection
+def _read_and_publish(run: SyncRun, clock: Clock, tempo: Tempo) -> None:
+    connection, workspace = run.connection, run.connection.workspace
     connector = registry.get(connection.connector)
-    assert connection.workspace is not None, "only an active connection is synced"
-    sink = _Desk(run, now)
-    client = client_for(connection, receipt=sink.receipts.put, pause=pause)
-    began = now()
+    assert workspace is not None, "only an active connection is synced"
+    wanted = _wanted(connector, connection, run)
+    runs.prepare(run, _plan_digest(run, wanted), clock.now(), token=connection.token_fingerprint)
+    limits = Limits(connection.token_fingerprint, clock)
+    desk = Desk(run, limits, clock)
+    client = client_for(connection, receipt=desk.receipts.put, clock=clock)
     try:
         _same_workspace(connection, identify(connector, client))
+        plan = _plan(run, workspace, wanted, clock.now(), tempo)
         reading = Reading(
-            connector,
-            client,
-            str(connection.workspace.uid),
-            _wanted(connector, run.streams),
-            sink,
-            connections=settings.SYNC_CONNECTIONS,
+            connector, client, plan, desk, limits=limits, clock=clock, connections=settings.SYNC_CONNECTIONS
         )
-        sink.prepare(reading)
+        desk.take_up(reading)
         reading.run()
         client.stop.clear()
         _same_workspace(connection, identify(connector, client))
-        sink.save(reading, doing="Publishing")
+        desk.save(reading, doing="Publishing")
     finally:
         client.close()
-        sink.save_receipts()
-    SyncRun.objects.filter(pk=run.pk).update(token_fingerprint=connection.token_fingerprint)
-    run.token_fingerprint = connection.token_fingerprint
-    found = results(reading, connector)
-    window = (began, now())
-    locker.publish(run, connection.workspace, found, outcome=_outcome(found), window=window, now=now)
+        desk.save_receipts()
+    _publish(run, workspace, results(reading, connector, connection), clock)
+
+
+def _publish(run: SyncRun, workspace: Workspace, found: Sequence[StreamResult], clock: Clock) -> None:
+    assert run.started_at is not None
+    window = (run.started_at, clock.now())
+    locker.begin(run, clock.now())
+    with transaction.atomic():
+        snapshot = locker.publish(
+            run,
+            workspace,
+            found,
+            outcome=_outcome(found),
+            doubt=doubt_of(run.connection),
+            window=window,
+            now=clock.now,
+        )
+        anomalies.note(snapshot, found)
+
+
+def follow_up(run: SyncRun, now: datetime) -> SyncRun | None:
+    """After a published run: a run of the slow lane for what may be asked only a few times a minute."""
+    published = run.state in (RunState.PUBLISHED, RunState.PARTIAL)
+    connection = run.connection
+    wanted = connections.chosen_streams(registry.get(connection.connector), connection)
+    if run.lane != Lane.MAIN or not published or run.streams or not any(stream.slow for stream in wanted):
+        return None
+    try:
+        return runs.request(connection, trigger="slow lane", now=now, lane=Lane.SLOW)
+    except runs.Refused:
+        return None  # the one before is still at it, or the connection was paused meanwhile
 
 
 def client_for(connection: Connection, **options: object) -> Client:
@@ -113,89 +136,81 @@ def _same_workspace(connection: Connection, found: Identity) -> None:
     connections.note_workspace_name(workspace, found)
 
 
-def _wanted(connector: Connector, names: list[str]) -> list[Stream]:
-    """The streams asked for, with the parents that they are read through."""
-    if not names:
-        return list(connector.streams)
-    wanted = set(names)
+def doubt_of(connection: Connection) -> str:
+    """What a list that was read with this connection's token cannot prove; "" when it sees everything."""
+    roles = {role.name: role for role in registry.get(connection.connector).guide.roles}
+    role = roles.get(connection.token_role)
+    return role.doubt if role else ""
+
+
+# --- what is read ---------------------------------------------------------------------------------
+
+
+def _wanted(connector: Connector, connection: Connection, run: SyncRun) -> list[Stream]:
+    """The streams of a run, with the parents that they are read through: those it names, else those of its lane."""
+    slow = run.lane == Lane.SLOW
+    names = set(run.streams) or {
+        each.name for each in connections.chosen_streams(connector, connection) if each.slow == slow
+    }
     for stream in reversed(connector.streams):
-        if stream.name in wanted:
-            wanted |= {way.parent for way in stream.ways[:1] if way.parent}
-    return [stream for stream in connector.streams if stream.name in wanted]
+        if stream.name in names:
+            names |= {way.parent for way in stream.ways[:1] if way.parent}
+    return [stream for stream in connector.streams if stream.name in names]
 
 
-def _outcome(found: list[locker.StreamResult]) -> RunState:
+def _plan(run: SyncRun, workspace: Workspace, wanted: Sequence[Stream], now: datetime, tempo: Tempo) -> Plan:
+    head = locker.newest(workspace)
+    known = locker.coverage_of(head) if head else {}
+    return Plan(
+        workspace=str(workspace.uid),
+        streams=tuple(wanted),
+        now=run.started_at or now,
+        newest={
+            each.name: locker.newest_keys(workspace.pk, workspace.head, each.name) for each in wanted if each.grows
+        },
+        before={each.name: known.get(each.name, {}).get("records", 0) for each in wanted},
+        code=run.connection.keep_code,
+        tempo=tempo,
+    )
+
+
+def _plan_digest(run: SyncRun, wanted: Sequence[Stream]) -> str:
+    """What must be the same for a reading to be taken up by another worker: token, version, streams and policies."""
+    connection = run.connection
+    policies = {stream.name: records.policy(stream, code=connection.keep_code) for stream in wanted}
+    return digest(canonical([connection.token_fingerprint, connection.region, run.app_version, policies])).hex()
+
+
+# --- what came of it ------------------------------------------------------------------------------
+
+
+def results(reading: Reading, connector: Connector, connection: Connection) -> list[StreamResult]:
+    """The coverage of every stream the connector knows, in its order; what was not asked says so."""
+    asked = {stream.name for stream in connections.chosen_streams(connector, connection)}
+    return [_result(stream, reading, connection, wanted=stream.name in asked) for stream in connector.streams]
+
+
+def _result(stream: Stream, reading: Reading, connection: Connection, *, wanted: bool) -> StreamResult:
+    policy = records.policy(stream, code=connection.keep_code)
+    progress = reading.streams.get(stream.name)
+    if progress is None:
+        return StreamResult(stream.name, policy, Coverage.NOT_REQUESTED, left_out=wanted, grows=stream.grows)
+    found = progress.verdict
+    assert found is not None, "a reading ends when every stream has a verdict"
+    return StreamResult(
+        name=stream.name,
+        policy=policy,
+        coverage=found.coverage,
+        pages=progress.pages,
+        items=progress.items,
+        claimed=progress.claimed,
+        reason=found.reason,
+        parts={part: Part(lack.coverage, lack.reason) for part, lack in found.parts.items()},
+        anomaly=progress.anomaly,
+        dangling=progress.dangling,
+        grows=stream.grows,
+    )
+
+
+def _outcome(found: Sequence[StreamResult]) -> RunState:
     return RunState.PARTIAL if MISSING & {result.coverage for result in found} else RunState.PUBLISHED
-
-
-_PROGRESS = ("state", "pages", "expected", "items", "claimed", "status", "code", "reason")
-
-
-class _Desk:
-    """The reading's sink: collects what comes and saves it twice a second, with the progress, in the database."""
-
-    def __init__(self, run: SyncRun, now: Clock) -> None:
-        self._run, self._now = run, now
-        self.receipts: SimpleQueue[Sent] = SimpleQueue()
-        self._receipt_number = 1
-        self._pending: dict[str, list[locker.Sealed]] = defaultdict(list)
-        self._waiting = 0
-        self._saved_at = 0.0
-
-    def prepare(self, reading: Reading) -> None:
-        """A row for each stream before its first request, so that a page can show what is still to come."""
-        self.save(reading)
-
-    def stage(self, stream: str, sealed: list[locker.Sealed]) -> None:
-        self._pending[stream] += sealed
-        self._waiting += len(sealed)
-
-    def beat(self, reading: Reading) -> None:
-        if time.monotonic() - self._saved_at >= SAVE_SECONDS:
-            self.save(reading)
-        elif self._waiting >= SAVE_RECORDS:
-            self._save_records()
-
-    def save(self, reading: Reading, doing: str = "") -> None:
-        """Staged records, receipts, progress and heartbeat. Raises locker.Lost when the run was taken away."""
-        streams = reading.streams.values()
-        current = [progress.stream.title for progress in streams if progress.open]
-        runs.keep_alive(
-            self._run,
-            self._now(),
-            done=reading.done,
-            expected=sum(progress.expected for progress in streams),
-            records=sum(progress.items for progress in streams),
-            doing=doing or (f"Reading {current[-1].lower()}" if current else "Reading"),
-        )
-        self._save_records()
-        self.save_receipts()
-        self._save_rows(reading)
-        self._saved_at = time.monotonic()
-
-    def _save_records(self) -> None:
-        for stream, sealed in self._pending.items():
-            locker.stage(self._run.pk, stream, sealed)
-        self._pending.clear()
-        self._waiting = 0
-
-    def save_receipts(self) -> None:
-        sent = [self.receipts.get() for _ in range(self.receipts.qsize())]
-        self._receipt_number = locker.write_receipts(self._run.pk, self._receipt_number, sent)
-
-    def _save_rows(self, reading: Reading) -> None:
-        rows = []
-        for at, progress in enumerate(reading.streams.values()):
-            if progress.dirty:
-                known = {name: getattr(progress, name) for name in _PROGRESS}
-                names = sorted(progress.unknown)[:50]
-                stream, title = progress.stream.name, progress.stream.title
-                row = RunStream(run=self._run, position=at, stream=stream, title=title, unknown_fields=names, **known)
-                rows.append(row)
-                progress.dirty = False
-        RunStream.objects.bulk_create(
-            rows,
-            update_conflicts=True,
-            unique_fields=["run", "stream"],
-            update_fields=[*_PROGRESS, "unknown_fields"],
-        )

@@ -10,8 +10,9 @@ from .models import Heartbeat
 
 
 def sync(run_id: int) -> str:
-    """Carries out one queued run."""
+    """Carries out one queued run; what may only be asked a few times a minute follows in a run of its own."""
     run = driver.perform(run_id)
+    driver.follow_up(run, timezone.now())
     return f"{run} {run.state}"
 
 
@@ -19,7 +20,8 @@ def beat() -> str:
     """Proves that the queue is dequeued and worked, and looks after runs: lost ones, due ones, old drafts."""
     now = timezone.now()
     Heartbeat.objects.update_or_create(worker=settings.WORKER_NAME, defaults={"at": now})
-    lost = runs.abandon_lost(now)
+    lost = runs.recover(now)
+    runs.wake(now)
     started = connections.start_due(now)
     connections.discard_old_drafts(now)
     return f"{len(lost)} lost, {len(started)} started, {OrmQ.objects.count()} queued"

@@ -4,8 +4,9 @@ Each fault names the invariant that found it. Trust starts at the public keys in
 the database cannot change.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import OuterRef, Subquery
 
@@ -88,18 +89,26 @@ def _contents(snapshot: Snapshot, where: str) -> Iterator[Fault]:
         tree.add(locker.leaf(stream, key, bytes(sha256 or b"")))
     if tree.root().hex() != header.get("root") or tree.size != header.get("records"):
         yield Fault("I5", where, "Its records do not give the root that the header states.")
-    streams = set()
+    coverage, astray = header.get("coverage", {}), set()
     rows = Change.objects.filter(workspace_id=snapshot.workspace_id, seq=snapshot.seq).order_by("stream", "key")
     for stream, key, sha256 in rows.values_list("stream", "key", "sha256").iterator(2000):
         changes.add(locker.change_line(stream, key, bytes(sha256) if sha256 is not None else None))
-        streams.add(stream)
+        if not _may_change(coverage.get(stream, {}), key, snapshot.seq):
+            astray.add(stream)
     if changes.hexdigest() != header.get("changes_sha256"):
         yield Fault("I5", where, "Its change rows do not hash to what the header states.")
     if canon.LineDigest(locker.receipt_lines(snapshot.run_id)).hexdigest() != header.get("requests_sha256"):
         yield Fault("I6", where, "The request log does not hash to what the header states.")
-    for stream in sorted(streams):
-        if header.get("coverage", {}).get(stream, {}).get("coverage") != Coverage.COMPLETE:
-            yield Fault("I9", where, f"“{stream}” was not read completely, yet it has changes.")
+    for stream in sorted(astray):
+        yield Fault("I9", where, f"“{stream}” was not read completely, yet it has changes where it was not read.")
+
+
+def _may_change(entry: Mapping[str, Any], key: str, seq: int) -> bool:
+    """Whether a snapshot may change this record: its stream, or at least its part of it, was read for it."""
+    parts = entry.get("parts", {})
+    read = entry.get("coverage") == Coverage.COMPLETE or bool(parts)
+    unread = any(key == part or key.startswith(part + "/") for part in parts)
+    return read and entry.get("as_of", seq) == seq and not unread
 
 
 def _blobs(counted: Counted, tell: Step) -> Iterator[Fault]:

@@ -33,6 +33,7 @@ class Action(StrEnum):
     SYNC_REQUESTED = "sync requested"
     SYNC_CANCELLED = "sync cancelled"
     SYNC_ENDED = "sync ended"
+    ANOMALY_ACKNOWLEDGED = "anomaly acknowledged"
     REPORT_CAPTURED = "report captured"
     EXPORTED = "exported"
     VERIFIED = "verified"

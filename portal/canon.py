@@ -27,6 +27,13 @@ class NotStrict(ValueError):
     """JSON that two parsers could read in two ways. Says which rule it breaks, never what it holds."""
 
 
+class NotJson(NotStrict):
+    """Bytes that are no JSON at all: cut short, or something else."""
+
+
+DEEPEST = 254  # levels; what the fast parser's writer takes, so that both ways have one rule
+
+
 # --- bytes --------------------------------------------------------------------------------------
 
 
@@ -52,11 +59,12 @@ _strict = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_constant, p
 
 
 def parse(data: bytes) -> Any:
-    """Reads JSON by one rule: UTF-8, no repeated key, no NaN or infinity, not deeper than the stack allows.
+    """Reads JSON by one rule: UTF-8, no repeated key, no NaN or infinity, not deeper than DEEPEST levels.
 
-    Raises NotStrict for all of these and for anything that is not JSON. Integers keep every digit. What
-    reads back to the very same bytes was read exactly, so the fast parser's word is taken for it; only the
-    rest (blanks, odd number forms, repeated keys, huge integers) goes through the strict one.
+    Raises NotStrict for all of these and NotJson for anything that is not JSON. Integers keep every digit, and
+    strings every character, halves of surrogates too. What reads back to the very same bytes was read exactly, so
+    the fast parser's word is taken for it; only the rest (blanks, odd number forms, repeated keys, huge integers)
+    goes through the strict one.
     """
     try:
         found = orjson.loads(data)
@@ -65,15 +73,32 @@ def parse(data: bytes) -> Any:
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         pass  # the strict parser says what is wrong, or reads it after all
     try:
-        return _strict.decode(data.decode())
+        found = _strict.decode(data.decode())
+        if _deeper(found, DEEPEST):
+            raise NotStrict(_TOO_DEEP)
+        return found
     except NotStrict:
         raise
     except UnicodeDecodeError as error:
         raise NotStrict("the text is not UTF-8") from error
     except RecursionError as error:
-        raise NotStrict("it is nested too deeply") from error
+        raise NotStrict(_TOO_DEEP) from error
     except ValueError as error:
-        raise NotStrict("it is not JSON") from error
+        raise NotJson("it is not JSON") from error
+
+
+_TOO_DEEP = f"it is nested deeper than {DEEPEST} levels"
+
+
+def _deeper(value: Any, most: int) -> bool:
+    """Whether arrays and objects stand in each other more than `most` deep."""
+    level = [value]
+    for _ in range(most + 1):
+        level = [each for each in level if isinstance(each, (dict, list))]
+        if not level:
+            return False
+        level = [inner for each in level for inner in (each.values() if isinstance(each, dict) else each)]
+    return True
 
 
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode

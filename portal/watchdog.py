@@ -105,10 +105,10 @@ class Worker:
             self._tell_trouble(str(error))
 
     def close(self) -> None:
-        """Closes the runs that the cluster held when it was ended."""
+        """Gives back the runs that the cluster held when it was ended."""
         if self.child:
             with suppress(Error):
-                runs.abandon_of(self.child.group, timezone.now())
+                runs.recover_of(self.child.group, timezone.now())
 
     # --- one cluster --------------------------------------------------------------------------------
 
@@ -122,7 +122,7 @@ class Worker:
         """What dead clusters of this machine left behind: the tasks they had taken, the runs they held."""
         for group in runs.groups_at_work():
             if not signal_group(group, 0):
-                runs.abandon_of(group, timezone.now())
+                runs.recover_of(group, timezone.now())
         queue.give_back(settings.WORKER_NAME)
 
     def _look(self, now: float, child: Child) -> None:

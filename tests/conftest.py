@@ -10,6 +10,8 @@ from django.db import connection as database
 from django.test import TransactionTestCase
 from django.utils import timezone
 
+from tests.clocks import Skipping
+
 
 def pytest_configure() -> None:
     django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -90,7 +92,7 @@ def sync_now(connected: Any) -> Callable[..., Any]:
 
     def once(streams: tuple[str, ...] = ()) -> Any:
         run = runs.request(connected, trigger="test", now=timezone.now(), streams=streams, enqueue=False)
-        return driver.perform(run.pk, pause=lambda seconds: None)
+        return driver.perform(run.pk, clock=Skipping())
 
     return once
 

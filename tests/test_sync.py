@@ -12,6 +12,7 @@ from connectors.models import Blob, Change, Connection, Receipt, RunState, RunSt
 from connectors.segment.simulator import Fault
 from connectors.spec import Coverage
 from connectors.verification import Counted, verify
+from tests.clocks import Skipping
 
 pytestmark = pytest.mark.django_db
 
@@ -179,7 +180,7 @@ def test_unknown_fields_are_named_and_cost_nothing(sync_now: Any, simulator: Any
     simulator.faults.append(Fault("^/destinations$", "new_enum", times=None, value="status"))
     run = sync_now()
     assert run.state == RunState.PUBLISHED
-    assert RunStream.objects.get(run=run, stream="sources").unknown_fields
+    assert RunStream.objects.get(run=run, stream="sources").changed_api["unknown"]
 
 
 @pytest.mark.parametrize("after", [0, 3, 20, 40])
@@ -230,13 +231,18 @@ def test_only_one_claims_a_run(connected: Connection) -> None:
     assert runs.claim(run.pk, timezone.now()) is None
 
 
-def test_a_lost_worker_is_closed_as_abandoned_and_the_next_run_succeeds(sync_now: Any, connected: Connection) -> None:
+def test_a_run_that_loses_every_worker_is_abandoned_and_the_next_one_succeeds(sync_now: Any, connected: Connection) -> None:
     now = timezone.now()
     run = runs.request(connected, trigger="test", now=now, enqueue=False)
     runs.claim(run.pk, now)
-    locker.stage(run.pk, "sources", locker.seal("w", "sources", "p", [("k", {"id": "k"})]))
-    assert runs.abandon_lost(now + runs.LOST_AFTER) == []
-    assert runs.abandon_lost(now + runs.LOST_AFTER * 2) == [run.pk]
+    locker.stage(run.pk, 1, "sources", locker.seal("w", "sources", "p", [("k", {"id": "k"})]))
+    for lost in range(runs.MOST_LOST):
+        assert runs.recover(now + runs.LOST_AFTER) == []
+        assert runs.recover(now + runs.LOST_AFTER * 2) == [run.pk]
+        run.refresh_from_db()
+        assert (run.state, run.lost) == (RunState.QUEUED, lost + 1)
+        runs.claim(run.pk, now)
+    assert runs.recover(now + runs.LOST_AFTER * 2) == [run.pk]
     run.refresh_from_db()
     assert (run.state, run.error_code) == (RunState.ABANDONED, "worker-lost")
     assert not StagedRecord.objects.exists()
@@ -247,14 +253,16 @@ def test_a_run_that_was_taken_away_stops_and_publishes_nothing(
     sync_now: Any, simulator: Any, connected: Connection
 ) -> None:
     run = runs.request(connected, trigger="test", now=timezone.now(), enqueue=False)
-    ticks = iter(range(10_000))
+    class Cancelling(Skipping):
+        ticks = 0
 
-    def now() -> Any:
-        if next(ticks) == 3:
-            assert runs.cancel(SyncRun.objects.get(pk=run.pk), None, timezone.now())
-        return timezone.now()
+        def now(self) -> Any:
+            self.ticks += 1
+            if self.ticks == 20:
+                assert runs.cancel(SyncRun.objects.get(pk=run.pk), None, timezone.now())
+            return super().now()
 
-    ended = driver.perform(run.pk, now=now, pause=lambda seconds: None)
+    ended = driver.perform(run.pk, clock=Cancelling())
     assert ended.state == RunState.CANCELLED
     assert not Snapshot.objects.exists()
     assert not StagedRecord.objects.exists()
@@ -296,7 +304,7 @@ def test_the_member_token_sees_less_and_no_denied_stream_is_empty(
     assert found.streams["users"].verdict == "denied"
     connections.activate(connection, schedule="manual", hour=6, by=None, now=now)
     run = runs.request(connection, trigger="test", now=now, enqueue=False)
-    ended = driver.perform(run.pk, pause=lambda seconds: None)
+    ended = driver.perform(run.pk, clock=Skipping())
     assert ended.state == RunState.PARTIAL
     assert coverage(ended)["users"] == coverage(ended)["user_permissions"] == "denied"
 

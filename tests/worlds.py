@@ -10,6 +10,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from connectors.segment.simulator import Simulator, serve
+from tests.clocks import Skipping
 
 
 @dataclass
@@ -26,7 +27,7 @@ class World:
         from connectors import runs, sync
 
         asked = runs.request(self.connection, trigger="command", now=timezone.now(), enqueue=False)
-        return sync.perform(asked.pk, pause=lambda seconds: None)
+        return sync.perform(asked.pk, clock=Skipping())
 
 
 @contextmanager

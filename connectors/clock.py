@@ -1,0 +1,14 @@
+"""Time as a sync sees it: what it is, and waiting. Tests pass a clock of their own whose waits cost nothing."""
+
+import time
+from datetime import UTC, datetime
+
+
+class Clock:
+    """The machine's clock. `now` is aware, in UTC; `pause` takes seconds."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def pause(self, seconds: float) -> None:
+        time.sleep(seconds)

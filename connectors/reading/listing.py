@@ -1,0 +1,147 @@
+"""One chain of pages: a stream as a whole, or a stream for one parent; how far it is, and what a page of it must be."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import pairwise
+from math import ceil
+from typing import Any
+from urllib.parse import quote
+
+from ..spec import Json, Stream, Unexpected, Way
+
+SLACK_PAGES = 10
+GAP = "gap"
+
+
+class Stage(StrEnum):
+    HELD = "held"  # it may be asked for, if its way turns out to be the cheaper one
+    OPEN = "open"
+    DONE = "done"
+    REFUSED = "refused"
+    DROPPED = "dropped"  # its parent is gone, or another way was cheaper
+
+
+@dataclass(slots=True)
+class Listing:
+    """`given` are the parent's fields, `own` its own parameters; `part` is what its records' keys begin with.
+
+    origin     number of the listing that named its parent, 0 for none
+    confirmed  whether the newest reading of that listing named it
+    since      key of the newest record known before, which a log must reach back to
+    refs       what its records refer to: field -> keys
+    ids        keys of its records, where others refer to them
+    opened     whether it is, or was, in the queue of this reading
+    """
+
+    number: int
+    stream: Stream
+    at: int
+    given: Mapping[str, str] = field(default_factory=dict)
+    own: Mapping[str, str] = field(default_factory=dict)
+    part: str = ""
+    origin: int = 0
+    since: str = ""
+    stage: Stage = Stage.OPEN
+    confirmed: bool = True
+    pages: int = 0
+    items: int = 0
+    claimed: int | None = None
+    code: str = ""
+    status: int = 0
+    reason: str = ""
+    rereads: int = 0
+    refs: dict[str, set[str]] = field(default_factory=dict)
+    # What a checkpoint need not keep: a listing that was not done is begun again.
+    cursor: str | None = None
+    tries: int = 0
+    refusals: int = 0
+    seen: set[str] = field(default_factory=set)
+    keys: set[int] = field(default_factory=set)
+    ids: set[str] = field(default_factory=set)
+    reached: bool = False
+    opened: bool = False
+    dirty: bool = True
+
+    @property
+    def way(self) -> Way:
+        return self.stream.ways[self.at]
+
+    @property
+    def path(self) -> str:
+        return self.way.path.format_map({name: quote(value, safe="") for name, value in self.given.items()})
+
+    @property
+    def query(self) -> dict[str, str]:
+        """Its parameters beside paging."""
+        return {name: text.format_map(self.given) for name, text in self.way.query.items()} | dict(self.own)
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        return self.stream.name, self.at, self.part, tuple(sorted(self.own.items()))
+
+    @property
+    def asked_with(self) -> dict[str, str]:
+        return {**self.given, **self.own}
+
+    def begin_again(self) -> None:
+        """Forgets what was read, for another reading from the first page."""
+        self.stage, self.cursor, self.claimed = Stage.OPEN, None, None
+        self.code, self.status, self.reason, self.tries, self.reached = "", 0, "", 0, False
+        self.seen, self.keys, self.ids, self.refs, self.dirty = set(), set(), set(), {}, True
+
+    def as_json(self) -> dict[str, Json]:
+        """What a checkpoint keeps."""
+        kept: dict[str, Json] = {name: getattr(self, name) for name in _KEPT}
+        return kept | {
+            "stream": self.stream.name,
+            "given": dict(self.given),
+            "own": dict(self.own),
+            "refs": {name: sorted(keys) for name, keys in self.refs.items()},
+        }
+
+
+_KEPT = ("number", "at", "part", "origin", "since", "stage", "confirmed", "pages", "items", "claimed", "code", "status")
+_KEPT += ("reason", "rereads")
+
+
+def from_json(kept: Mapping[str, Json], streams: Mapping[str, Stream]) -> Listing:
+    """A listing as its checkpoint kept it."""
+    refs = {name: set(keys) for name, keys in kept["refs"].items()}
+    values = {name: kept[name] for name in _KEPT} | {"stage": Stage(kept["stage"])}
+    return Listing(
+        stream=streams[kept["stream"]], given=kept["given"], own=kept["own"], refs=refs, dirty=False, **values
+    )
+
+
+def check(listing: Listing, keys: Sequence[str], following: str | None, total: int | None) -> None:
+    """Takes a page's keys into account. Raises Unexpected when circles, repetitions or totals say that it moved."""
+    listing.pages += 1
+    new = {hash(key) for key in keys}
+    if len(new) != len(keys) or new & listing.keys:
+        raise Unexpected("repeated-record", "The same record came twice in one listing.")
+    listing.keys |= new
+    if following is not None and following in listing.seen:
+        raise Unexpected("cursor-circle", "The listing leads back to a page that was read already.")
+    if total is not None and listing.pages > ceil(total / listing.stream.page_size) + SLACK_PAGES:
+        raise Unexpected("cursor-circle", "The listing has more pages than its own total allows.")
+    if following is None and total is not None and total != len(listing.keys):
+        raise Unexpected("total-mismatch", f"{len(listing.keys)} records came, {total} were announced.")
+
+
+def reached(listing: Listing, keys: Sequence[str]) -> bool:
+    """Whether a log that is listed newest first has come back to what is known, or as far as it may go.
+
+    The order is not documented, so it is believed only where the page itself shows it.
+    """
+    stream = listing.stream
+    if not stream.grows or not stream.most_pages:
+        return False
+    falling = all(one >= other for one, other in pairwise(keys))
+    known = bool(listing.since) and falling and bool(keys) and keys[-1] <= listing.since
+    return known or listing.pages >= stream.most_pages
+
+
+def gap(listing: Listing) -> bool:
+    """Whether a log that was read does not hold the newest record that was known before. Pure."""
+    return bool(listing.since) and hash(listing.since) not in listing.keys
