@@ -54,9 +54,8 @@ ROLES = (
         "Sees what its roles allow, and Segment may leave out the rest without a word: what is missing from a list "
         "proves nothing. It is the least privilege on the Business plan, with Source Read-only, Tracking Plan "
         "Read-only and Warehouse Destination Read-only, and where these are used Function Read-only and Unify and "
-        "Engage Read-only; of these, other plans offer only Function Read-only. Without a role it opens only the name "
-        "of the workspace. Write keys stay hidden from it; people, groups, usage and the audit trail may stay hidden "
-        "too.",
+        "Engage Read-only; other plans hardly offer these roles. Without a role it opens only the name of the "
+        "workspace. Write keys stay hidden from it; people, groups, usage and the audit trail may stay hidden too.",
         doubt="Read with a Workspace Member token: Segment may leave out what the token's roles do not cover, without "
         "a word, so absence proves nothing here.",
     ),

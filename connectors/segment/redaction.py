@@ -1,7 +1,7 @@
 """Which fields of the Segment Public API are secret or personal, and what is done with each.
 
 Read off the vendor's schemas (API version 73.2.0). The shapes in `streams/` do the work;
-`tests/test_segment_streams.py` walks this table and proves that no value of a field named here survives,
+`tests/test_segment_redaction.py` walks this table and proves that no value of a field named here survives,
 and that no field which the schemas of a stream hold is missing from it.
 """
 
