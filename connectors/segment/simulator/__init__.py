@@ -31,13 +31,13 @@ without a word, a minimal token is refused everything but the workspace, a featu
 
 from collections.abc import Iterable
 
-from .api import Settings
 from .cli import run
 from .faults import BadFaults, Fault
 from .server import Logged, PortTaken, Simulator
+from .settings import Settings, Wait
 from .tokens import TOKENS
 
-__all__ = ["TOKENS", "BadFaults", "Fault", "Logged", "PortTaken", "Settings", "Simulator", "run", "serve"]
+__all__ = ["TOKENS", "BadFaults", "Fault", "Logged", "PortTaken", "Settings", "Simulator", "Wait", "run", "serve"]
 
 
 def serve(
@@ -52,9 +52,11 @@ def serve(
     user_permissions: bool = False,
     rate_limits: bool = False,
     cap: int | None = None,
+    minute: float = 60.0,
+    wait: Wait = "header",
 ) -> Simulator:
     """A simulator in a thread of its own, to be closed by `close` or by leaving `with`. Raises PortTaken."""
-    settings = Settings(size, day, latency_ms, hostile, user_permissions, rate_limits, cap)
+    settings = Settings(size, day, latency_ms, hostile, user_permissions, rate_limits, cap, minute, wait)
     simulator = Simulator(settings, faults)
     try:
         simulator.listen(port)
