@@ -248,7 +248,10 @@ def test_a_members_lists_are_filtered_and_hold_no_keys(simulator: Simulator) -> 
 
 def test_features_that_are_off_in_the_other_region(simulator: Simulator) -> None:
     headers = {"Authorization": f"Bearer {simulator.tokens['eu_owner']}"}
-    for path, status in (("/spaces", 403), ("/reverse-etl-models", 404)):
+    below = f"/spaces/{simulator.api.world('eu').spaces[0]['id']}"
+    off = [("/spaces", 403), ("/reverse-etl-models", 404)]
+    off += [(f"{below}/{name}", 403) for name in ("audiences", "computed-traits", "profiles-warehouses")]
+    for path, status in off:
         validate_error(requests.get(simulator.eu_url + path, headers=headers, timeout=5), status)
 
 
