@@ -125,6 +125,9 @@ def test_hostile_names_are_served_whole_and_validate() -> None:
         named = {item["name"] for item in items(simulator, "/destinations", "destinations")}
         assert set(hostile.NAMES) < named
         assert max(map(len, named)) > 10_000
+        space = simulator.api.world().spaces[0]["id"]
+        for listing, key in (("audiences", "audiences"), ("computed-traits", "computedTraits")):
+            assert {one["name"] for one in items(simulator, f"/spaces/{space}/{listing}", key)} <= set(hostile.NAMES)
         for endpoint in ENDPOINTS:
             path, params = next(iter(paths(endpoint, simulator.api.world())))
             for body in pages(simulator, path, params=params):

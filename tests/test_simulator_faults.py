@@ -312,6 +312,7 @@ def test_faults_come_from_a_file_and_change_with_it(tmp_path: Path) -> None:
         {"path": "/", "kind": "gremlin"},
         {"path": "(", "kind": "html"},
         {"path": "/", "kind": "html", "after": "2"},
+        {"path": "/", "kind": "removed", "value": "first"},
         {"path": "/", "kind": "html", "colour": 1},
         {"kind": "html"},
     ],

@@ -165,7 +165,7 @@ ENDPOINTS = (
              answer=lambda ask: ask.view.of_sources(warehousing.syncs(ask.world, ask.number))),
     Endpoint(path="/warehouses/{warehouseId}/connected-sources/{sourceId}/syncs", key="reports", per_minute=2,
              end="null", total=False,
-             answer=lambda ask: warehousing.source_syncs(ask.world, ask.number, ask.at["sources"])),
+             answer=lambda ask: warehousing.syncs(ask.world, ask.number, ask.at["sources"])),
     Endpoint(path="/warehouses/{warehouseId}/connected-sources/{sourceId}/selective-syncs", key="items", per_minute=2,
              answer=lambda ask: warehousing.selection(ask.world, ask.number, ask.at["sources"])),
     Endpoint(path="/warehouses/{warehouseId}/connection-state", per_minute=200, effect=True,

@@ -1,6 +1,7 @@
 """What goes into the warehouses: when, how it went, and which collections."""
 
-from typing import Any
+from datetime import timedelta
+from typing import Any, NamedTuple
 
 from . import usage
 from .dice import Dice
@@ -29,44 +30,57 @@ def schedule(world: World, warehouse: int) -> Json:
     return {"enabled": True, "schedule": {"times": times, "timezone": "Europe/Dublin"}}
 
 
-def syncs(world: World, warehouse: int) -> list[Json]:
-    """The syncs of 30 days, newest first. One that is over never changes."""
-    connected = world.company.warehouses[warehouse][2]
-    order = sorted(connected, key=lambda source: (-_minute(world, warehouse, source), source))
-    return [
-        _report(world, warehouse, source, day, hour)
-        for day in range(world.day, world.day - KEPT_DAYS, -1)
-        for hour in reversed(HOURS)
-        for source in order
+class Load(NamedTuple):
+    """How one source is loaded: at which minute of the hour, and whether it is stuck or still running today."""
+
+    source: int
+    ident: str
+    minute: int
+    stuck: bool
+    running: bool
+
+
+def syncs(world: World, warehouse: int, only: int | None = None) -> list[Json]:
+    """The syncs of 30 days, newest first; of one source if `only` names it. One that is over never changes."""
+    loads = [it for it in _loads(world, warehouse) if only in (None, it.source)]
+    found = []
+    for day in range(world.day, world.day - KEPT_DAYS, -1):
+        rows = {load: usage.calls(world, load.source, day - 1) // len(HOURS) for load in loads}
+        found += [_report(world, warehouse, load, (day, hour), rows[load]) for hour in HOURS[::-1] for load in loads]
+    return found
+
+
+def _loads(world: World, warehouse: int) -> list[Load]:
+    """The sources of a warehouse, the latest of an hour first."""
+    sources = world.company.warehouses[warehouse][2]
+    final = warehouse == len(world.company.warehouses) - 1
+    loads = [
+        Load(
+            source,
+            world.sources[source]["id"],
+            Dice(world.seed, "sync minute", warehouse, source).below(50),
+            stuck=final and source == sources[-1],
+            running=not final and source == sources[-1],
+        )
+        for source in sources
     ]
+    return sorted(loads, key=lambda load: (-load.minute, load.source))
 
 
-def source_syncs(world: World, warehouse: int, source: int) -> list[Json]:
-    """Those of one source."""
-    ident = world.sources[source]["id"]
-    return [report for report in syncs(world, warehouse) if report["sourceId"] == ident]
-
-
-def _minute(world: World, warehouse: int, source: int) -> int:
-    return Dice(world.seed, "sync minute", warehouse, source).below(50)
-
-
-def _report(world: World, warehouse: int, source: int, day: int, hour: int) -> Json:
-    dice = Dice(world.seed, "sync", warehouse, source, day, hour)
-    last = source == world.company.warehouses[warehouse][2][-1]
-    stuck = warehouse == len(world.company.warehouses) - 1 and last and day > -STUCK_DAYS
-    failed = dice.chance(3) or stuck
-    running = not failed and last and day == world.day and hour == HOURS[-1]
-    minute, seconds = _minute(world, warehouse, source), 20 + dice.below(500)
-    start, end = _time(day, hour, minute, 0), _time(day, hour, minute + seconds // 60, seconds % 60)
+def _report(world: World, warehouse: int, load: Load, when: tuple[int, int], rows: int) -> Json:
+    dice = Dice(world.seed, "sync", warehouse, load.source, *when)
+    failed = dice.chance(3) or (load.stuck and when[0] > -STUCK_DAYS)
+    running = load.running and not failed and when == (world.day, HOURS[-1])
+    seconds = 20 + dice.below(500)
+    end = _time(when, load.minute + seconds // 60, seconds % 60)
     return {
-        "sourceId": world.sources[source]["id"],
-        "start": start,
+        "sourceId": load.ident,
+        "start": _time(when, load.minute, 0),
         "end": None if running else end,
         "status": "FAILED" if failed else "RUNNING" if running else "SUCCESS",  # the service lists no such words
         "duration": seconds,
         "humanDuration": f"{seconds // 60}m {seconds % 60}s",
-        "count": 0 if failed else usage.calls(world, source, day - 1) // len(HOURS),
+        "count": 0 if failed else rows,
         "notices": [_notice(world, warehouse, end)] if failed else [],
     }
 
@@ -76,8 +90,9 @@ def _notice(world: World, warehouse: int, at: str) -> Json:
     return {"level": "ERROR", "message": f"Could not load: {said}", "createdAt": at}
 
 
-def _time(day: int, hour: int, minute: int, second: int) -> str:
-    return stamp(day)[:11] + f"{hour:02}:{minute:02}:{second:02}.000Z"
+def _time(when: tuple[int, int], minute: int, second: int) -> str:
+    day, hour = when
+    return f"{DAY_ZERO.date() + timedelta(days=day)}T{hour:02}:{minute:02}:{second:02}.000Z"
 
 
 def selection(world: World, warehouse: int, source: int) -> list[Json]:

@@ -83,6 +83,8 @@ class Fault:
             raise BadFaults(f"There is no fault of the kind {self.kind!r}; there are {', '.join(sorted(KINDS))}.")
         if not all(isinstance(number, int) for number in (self.times or 0, self.after, self.status)):
             raise BadFaults("times, after and status are whole numbers; times may be null for always.")
+        if self.kind in ("removed", "added") and not isinstance(self.value or 0, int):
+            raise BadFaults(f"The value of {self.kind} is a place in the list: a whole number.")
         if self.kind == "parent_gone" and isinstance(self.value, str):
             self.missing = self.value
         try:
@@ -104,6 +106,8 @@ class Fault:
     def refuses(self, path: str) -> int:
         """The status that takes the place of an answer at that path, 0 when it is answered."""
         own = {"status": 500, "revoked": 401, "redirect": 302, "not_enabled": 403, "cursor_expired": 422}
+        if self.kind in ("removed", "added") and not isinstance(self.value or 0, int):
+            raise BadFaults(f"The value of {self.kind} is a place in the list: a whole number.")
         if self.kind == "parent_gone" and self.missing and self.missing in path.split("/"):
             self.gone = True
             return 404
