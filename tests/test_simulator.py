@@ -3,9 +3,8 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from functools import cache
+from itertools import product
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -18,7 +17,8 @@ from referencing.jsonschema import DRAFT202012
 
 from connectors.segment.simulator import Simulator, hostile, serve
 from connectors.segment.simulator.endpoints import ENDPOINTS, Endpoint
-from connectors.segment.simulator.world import World
+from connectors.segment.simulator.view import View
+from connectors.segment.simulator.world import Kind, World
 from tests.simulating import ask, items, pages
 
 Json = Any
@@ -59,15 +59,28 @@ def validate_error(response: requests.Response, status: int) -> Json:
     return response.json()["errors"][0]
 
 
+SPAN = {"startTime": "2026-09-25T00:00:00Z", "endTime": "2026-10-02", "granularity": "DAY"}
+GIVEN = {**SPAN, "period": "2026-09-01"}
+
+
 def paths(endpoint: Endpoint, world: World) -> Iterator[tuple[str, dict[str, str]]]:
     """Every path an endpoint answers in a world, with the parameters it must have."""
-    must = [(name[:-1], values) for name, values in (endpoint.choices or {}).items() if name.endswith("!")]
-    params: list[dict[str, str]] = [{name: value} for name, values in must for value in values] or [{}]
-    idents = list(world.numbers(endpoint.parent)) if endpoint.parent else [""]
-    head, _, rest = endpoint.path.partition("{")
-    for ident in idents:
-        for choice in params:
-            yield head + ident + rest.partition("}")[2], choice
+    for idents in product(*(world.numbers(kind) for kind in endpoint.kinds)):
+        named = dict(zip(endpoint.kinds, idents, strict=True))
+        for params in chosen(endpoint, world, named):
+            yield endpoint.path_of(idents), params
+
+
+def chosen(endpoint: Endpoint, world: World, named: dict[Kind, str]) -> Iterator[dict[str, str]]:
+    """Every set of parameters that must be given, with ids that belong together."""
+    must = {name[:-1]: param for name, param in endpoint.params.items() if name.endswith("!")}
+    names = [name for name in must if name in endpoint.queried or name not in GIVEN]
+    values = [list(world.numbers(endpoint.queried[name])) if name in endpoint.queried else must[name] for name in names]
+    for picked in product(*values):
+        params = {name: GIVEN[name] for name in must if name in GIVEN} | dict(zip(names, picked, strict=True))
+        at = named | {kind: params[name] for name, kind in endpoint.queried.items()}
+        if View(world, "owner").belong({kind: world.numbers(kind)[ident] for kind, ident in at.items()}):
+            yield params
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +125,9 @@ def test_hostile_names_are_served_whole_and_validate() -> None:
         named = {item["name"] for item in items(simulator, "/destinations", "destinations")}
         assert set(hostile.NAMES) < named
         assert max(map(len, named)) > 10_000
+        space = simulator.api.world().spaces[0]["id"]
+        for listing, key in (("audiences", "audiences"), ("computed-traits", "computedTraits")):
+            assert {one["name"] for one in items(simulator, f"/spaces/{space}/{listing}", key)} <= set(hostile.NAMES)
         for endpoint in ENDPOINTS:
             path, params = next(iter(paths(endpoint, simulator.api.world())))
             for body in pages(simulator, path, params=params):
@@ -172,28 +188,6 @@ def test_cursors_are_opaque_and_good_for_one_list(simulator: Simulator) -> None:
     assert ask(simulator, "/sources", params={"pagination[cursor]": cursor}).status_code == 200
 
 
-def test_rate_limit_headers_and_refusals() -> None:
-    now = [datetime(2026, 11, 1, tzinfo=UTC).timestamp()]
-    with serve(rate_limits=True) as simulator:
-        simulator.settings.clock = lambda: now[0]
-        rules = f"/tracking-plans/{simulator.api.world().plans[0]['id']}/rules"
-        answers = [ask(simulator, rules, params={"pagination[count]": "1"}) for _ in range(200)]
-        assert [answer.status_code for answer in answers] == [200] * 200
-        assert answers[2].headers["X-RateLimit-Consumed"] == "3"
-        assert answers[2].headers["X-RateLimit-Remaining"] == "197"
-        reset = parsedate_to_datetime(answers[2].headers["X-RateLimit-Reset"])
-        assert reset == datetime.fromtimestamp(now[0], UTC) + timedelta(seconds=60)
-        now[0] += 12.5
-        refused = ask(simulator, rules)
-        error = validate_error(refused, 429)
-        assert error["type"] == "RequestError"
-        assert error["data"] == {"remainingPoints": 0, "msBeforeNext": 47_500, "consumedPoints": 201}
-        assert refused.headers["Retry-After"] == "48"
-        assert ask(simulator, "/sources").status_code == 200
-        now[0] += 47.5
-        assert ask(simulator, rules).status_code == 200
-
-
 def test_latency_of_requests_overlaps() -> None:
     with serve(latency_ms=100) as simulator, ThreadPoolExecutor(10) as pool:
         began = monotonic()
@@ -233,6 +227,7 @@ def test_a_member_sees_less(simulator: Simulator, endpoint: Endpoint) -> None:
         "/credentials",
         "/regulations",
         "/suppressions",
+        "/usage/",
     }
     path, params = next(iter(paths(endpoint, simulator.api.world())))
     expected = 403 if any(endpoint.path.startswith(start) for start in refused) else 200
@@ -256,7 +251,10 @@ def test_a_members_lists_are_filtered_and_hold_no_keys(simulator: Simulator) -> 
 
 def test_features_that_are_off_in_the_other_region(simulator: Simulator) -> None:
     headers = {"Authorization": f"Bearer {simulator.tokens['eu_owner']}"}
-    for path, status in (("/spaces", 403), ("/reverse-etl-models", 404)):
+    below = f"/spaces/{simulator.api.world('eu').spaces[0]['id']}"
+    off = [("/spaces", 403), ("/reverse-etl-models", 404)]
+    off += [(f"{below}/{name}", 403) for name in ("audiences", "computed-traits", "profiles-warehouses")]
+    for path, status in off:
         validate_error(requests.get(simulator.eu_url + path, headers=headers, timeout=5), status)
 
 

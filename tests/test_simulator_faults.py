@@ -3,13 +3,12 @@
 import http.client
 import json
 import os
-import re
 import socket
 from collections.abc import Callable, Iterator
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 import requests
@@ -57,19 +56,6 @@ def sources(simulator: Simulator) -> Json:
     return ask(simulator, "/sources").json()["data"]
 
 
-def walk(simulator: Simulator, most: int = 6) -> list[str]:
-    """Ids of the sources, page after page, and no further than `most` pages."""
-    found: list[str] = []
-    params: dict[str, str] = {}
-    for _ in range(most):
-        data = ask(simulator, "/sources", params=params).json()["data"]
-        found += [source["id"] for source in data["sources"]]
-        if not data["pagination"].get("next"):
-            break
-        params = {"pagination[cursor]": data["pagination"]["next"]}
-    return found
-
-
 # --- one check for each kind -------------------------------------------------------------------------
 
 
@@ -101,6 +87,8 @@ def redirect(simulator: Simulator) -> None:
     simulator.faults[:] = [Fault("^/sources$", "redirect", value="http://other.example/x")]
     sent = ask(simulator, "/sources")
     assert (sent.status_code, sent.headers["Location"]) == (302, "http://other.example/x")
+    simulator.faults[:] = [Fault("^/sources$", "redirect", status=307)]
+    assert ask(simulator, "/sources").status_code == 307
 
 
 def hang(simulator: Simulator) -> None:
@@ -188,39 +176,31 @@ def set_(simulator: Simulator) -> None:
     assert first == {**again, "enabled": None, "new": [1]} != again
 
 
-def cursor_loop(simulator: Simulator) -> None:
-    simulator.faults[:] = [Fault("^/sources$", "cursor_loop", times=None)]
-    simulator.settings.cap = 5
-    ids = walk(simulator)
-    assert len(ids) == 30
-    assert len(set(ids)) == 5
+def close(simulator: Simulator) -> None:
+    assert listen(simulator, "/sources", timeout=2) == b""
+    assert simulator.requests[-1].status == 0
 
 
-def cursor_cycle(simulator: Simulator) -> None:
-    simulator.faults[:] = [Fault("^/sources$", "cursor_cycle", times=None)]
-    seen = []
-    params: dict[str, str] = {}
-    for _ in range(5):
-        pagination = ask(simulator, "/sources", params=params).json()["data"]["pagination"]
-        seen.append(pagination["next"])
-        params = {"pagination[cursor]": pagination["next"]}
-    assert len(set(seen)) == 2
-    assert seen[0] == seen[2] == seen[4]
-    assert seen[1] == seen[3]
+def stall(simulator: Simulator) -> None:
+    head, _, body = listen(simulator, "/sources", timeout=0.2).partition(b"\r\n\r\n")
+    assert body.endswith(b"TIMEOUT")
+    length = int(head.partition(b"Content-Length: ")[2].split(b"\r\n")[0])
+    assert len(body) - len(b"TIMEOUT") == length // 2
 
 
-def shift(simulator: Simulator) -> None:
-    simulator.settings.cap = 5
-    every = walk(simulator)
-    simulator.faults[:] = [Fault("^/sources$", "shift", times=None)]
-    assert walk(simulator) == every[:5] + every[6:]
+def clock(simulator: Simulator) -> None:
+    simulator.faults[:] = [Fault("^/sources$", "clock"), Fault("^/sources$", "clock", value=3600, after=1)]
+    late, early, right = (parsedate_to_datetime(ask(simulator, "/sources").headers["Date"]) for _ in range(3))
+    assert abs((right - late).total_seconds() - 86_400) < 3
+    assert abs((early - right).total_seconds() - 3600) < 3
 
 
-def duplicate_item(simulator: Simulator) -> None:
-    simulator.settings.cap = 5
-    every = walk(simulator)
-    simulator.faults[:] = [Fault("^/sources$", "duplicate_item", times=None)]
-    assert walk(simulator) == every[:5] + every[4:]
+def not_enabled(simulator: Simulator) -> None:
+    simulator.faults[:] = [Fault("^/sources$", "not_enabled"), Fault("^/sources$", "not_enabled", status=404, after=1)]
+    for number in (403, 404):
+        refused = ask(simulator, "/sources")
+        assert (refused.status_code, refused.json()["errors"][0]["type"]) == (number, "NotEnabled")
+    assert ask(simulator, "/sources").status_code == 200
 
 
 CHECKS: dict[str, Callable[[Simulator], None]] = {
@@ -231,6 +211,10 @@ CHECKS: dict[str, Callable[[Simulator], None]] = {
     "drip": drip,
     "reset": reset,
     "short_body": short_body,
+    "close": close,
+    "stall": stall,
+    "clock": clock,
+    "not_enabled": not_enabled,
     "cut_json": unreadable,
     "empty_body": unreadable,
     "not_json": unreadable,
@@ -249,38 +233,49 @@ CHECKS: dict[str, Callable[[Simulator], None]] = {
     "wrong_type": data(lambda sent: isinstance(sent["sources"][0]["name"], dict)),
     "nan": raw(lambda text: '"name":NaN,' in text),
     "huge_int": data(lambda sent: sent["sources"][0]["name"] == int("9" * 40)),
+    "int_2_63": data(lambda sent: sent["sources"][0]["name"] == 2**63),
+    "deep_body": raw(lambda text: text == '{"data":' + "[" * 10_000 + "]" * 10_000 + "}"),
+    "dangling": data(lambda sent: sent["sources"][0].get("sourceId") == "nothingHasThisId000000"),
     "huge_float": raw(lambda text: '"name":1e400,' in text),
     "lone_surrogate": data(lambda sent: "\ud800" in str(sent["sources"][0]["name"])),
     "deep": raw(lambda text: '"name":' + "[" * 10_000 + "]" in text),
     "long_string": data(lambda sent: len(sent["sources"][0]["name"]) == 10_000_000),
     "duplicate_key": raw(lambda text: '"name":"one","name":"two",' in text),
-    "duplicate_item": duplicate_item,
-    "shift": shift,
-    "empty": data(lambda sent: sent["sources"] == [] and sent["pagination"]["totalEntries"] == 0),
-    "half": data(lambda sent: len(sent["sources"]) == sent["pagination"]["totalEntries"] == 10),
-    "cursor_loop": cursor_loop,
-    "cursor_cycle": cursor_cycle,
-    "lying_total": data(lambda sent: sent["pagination"]["totalEntries"] == 27),
 }
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("kind", sorted(CHECKS))
 def test_a_fault_does_what_it_says(simulator: Simulator, kind: str) -> None:
     simulator.faults.append(Fault("^/sources$", kind))
     CHECKS[kind](simulator)
 
 
+QUERY = {
+    "resourceType": "SOURCE",
+    "period": "2026-10-01",
+    "startTime": "2026-09-25T00:00:00Z",
+    "endTime": "2026-10-02",
+    "granularity": "DAY",
+}
 SPOILING = sorted(KINDS - set(WIRE) - {"long_string"})
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.path)
 def test_a_fault_on_a_body_without_its_place_is_no_crash(simulator: Simulator, endpoint: Endpoint) -> None:
     world = simulator.api.world()
-    ident = next(iter(world.numbers(endpoint.parent))) if endpoint.parent else ""
-    path = re.sub(r"\{\w+\}", ident, endpoint.path)
+    path = endpoint.path_of([next(iter(world.numbers(kind))) for kind in endpoint.kinds])
+    query = urlencode({**QUERY, "destinationConfigId": world.destinations[0]["id"]})
+    query += f"&sourceId={world.sources[0]['id']}&functionId={world.functions[0]['id']}"
     for kind in SPOILING:
-        answer = simulator.api.answer(ALL[0], path, "resourceType=SOURCE", Fault("", kind))
+        answer = simulator.api.answer(ALL[0], path, query, Fault("", kind))
         assert answer.status == 200
+
+
+def test_every_kind_of_fault_is_checked() -> None:
+    from tests.test_simulator_faults_lists import CHECKS as LISTED
+
+    assert CHECKS.keys() | LISTED.keys() == KINDS
+    assert not CHECKS.keys() & LISTED.keys()
 
 
 # --- when ------------------------------------------------------------------------------------------------
@@ -317,6 +312,7 @@ def test_faults_come_from_a_file_and_change_with_it(tmp_path: Path) -> None:
         {"path": "/", "kind": "gremlin"},
         {"path": "(", "kind": "html"},
         {"path": "/", "kind": "html", "after": "2"},
+        {"path": "/", "kind": "removed", "value": "first"},
         {"path": "/", "kind": "html", "colour": 1},
         {"kind": "html"},
     ],

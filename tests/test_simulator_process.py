@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -64,6 +65,27 @@ def test_what_is_not_http_ends_the_connection(simulator: Simulator) -> None:
     assert ask(simulator, "/").status_code == 200
 
 
+def test_the_process_keeps_limits_of_a_short_minute() -> None:
+    command = [sys.executable, "-m", "connectors.segment.simulator", "--port", "0", "--json"]
+    command += ["--rate-limits", "--minute", "5", "--wait", "reset"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout
+        said = json.loads(process.stdout.readline())
+        headers = {"Authorization": f"Bearer {said['tokens']['owner']}"}
+        with requests.Session() as session:
+            session.headers.update(headers)
+            warehouse = session.get(said["urls"]["us"] + "/warehouses", timeout=5).json()["data"]["warehouses"][0]["id"]
+            path = f"{said['urls']['us']}/warehouses/{warehouse}/advanced-sync-schedule"
+            answers = [session.get(path, timeout=5) for _ in range(3)]
+        process.terminate()
+        assert process.wait(5) == 0
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    sent, until = (parsedate_to_datetime(answers[2].headers[name]) for name in ("Date", "X-RateLimit-Reset"))
+    assert 3 <= (until - sent).total_seconds() <= 6
+    assert "Retry-After" not in answers[2].headers
+    assert "msBeforeNext" not in answers[2].text
+
+
 def test_a_taken_port_is_said_in_one_sentence(simulator: Simulator) -> None:
     port = urlsplit(simulator.url).port
     assert port
@@ -110,7 +132,7 @@ def test_the_process_prints_one_fact_a_line_and_refuses_nonsense() -> None:
         assert process.wait(5) == 0
     assert lines[0][:2] == ["address", "us"]
     assert [line[:2] for line in lines[1:3]] == [["token", "owner"], ["token", "owner_second"]]
-    for wrong in (["--day", "-1"], ["--faults", "missing.json"], ["--port", "99999999"]):
+    for wrong in (["--day", "-1"], ["--minute", "0"], ["--faults", "missing.json"], ["--port", "99999999"]):
         ran = subprocess.run([*command, *wrong], capture_output=True, text=True, cwd=ROOT, check=False, timeout=5)
         assert ran.returncode == 1
         assert ran.stderr.count("\n") == 1

@@ -11,10 +11,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, get_args
 
-from .api import Settings
 from .company import SIZES
 from .faults import BadFaults
 from .server import PortTaken, Simulator
+from .settings import Settings, Wait
 from .tokens import BY_TEXT, Region
 
 PORT = 8765
@@ -37,6 +37,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--hostile", action="store_true", help="mix names in that are valid and nasty")
     add("--user-permissions", action="store_true", help="let the list of users carry their permissions")
     add("--rate-limits", action="store_true", help="refuse what exceeds the limits per minute")
+    add("--minute", type=float, default=60.0, help="length of the window of those limits, in seconds (default 60)")
+    add("--wait", choices=get_args(Wait), default="header", help="how a 429 says how long to wait: header (Retry-After "
+        "and msBeforeNext), body (msBeforeNext alone), reset (X-RateLimit-Reset alone)")  # fmt: skip
     add("--cap", type=int, help="the most items on a page, whatever is asked for")
     add("--faults", type=Path, dest="faults_file", help="JSON list of faults; read again when the file changes")
     add("--warm", action="store_true", help="encode every page before the address is printed")
@@ -59,8 +62,8 @@ def run(
 ) -> None:
     """Serves until SIGTERM or SIGINT. `more` are further `Settings`. Raises Unusable."""
     settings = Settings(size, day, latency_ms, **more)
-    if day < 0 or latency_ms < 0 or (settings.cap is not None and settings.cap < 1):
-        raise Unusable("The day and the latency cannot be below 0, nor the cap below 1.")
+    if day < 0 or latency_ms < 0 or settings.minute <= 0 or (settings.cap is not None and settings.cap < 1):
+        raise Unusable("The day and the latency cannot be below 0, nor the cap below 1; the minute must be above 0.")
     try:
         with Simulator(settings, faults_file=faults_file) as simulator:
             simulator.listen(port, region)

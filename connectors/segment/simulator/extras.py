@@ -1,4 +1,4 @@
-"""What a workspace holds beside its five large listings: filters, functions, audit trail, requests for deletion."""
+"""What a workspace holds beside its five large listings: filters, audit trail, requests for deletion."""
 
 from math import ceil, floor
 from typing import Any
@@ -82,31 +82,6 @@ def _transformation(world: World, number: int) -> Json:
     else:
         entry["allowProperties"] = ["properties.total", "properties.currency"]
     return entry
-
-
-FUNCTIONS = {
-    "SOURCE": ("Till receipts in", "Weather feed"),
-    "DESTINATION": ("Gift card ledger", "Shop floor screens", "Partner portal"),
-    "INSERT_DESTINATION": ("Mask postal codes",),
-    "INSERT_SOURCE": ("Add store region",),
-    "INSERT_TRANSFORMATION": (),
-}
-
-
-def functions(world: World, resource_type: str) -> list[Json]:
-    return [
-        {
-            "id": Dice(world.seed, "function", resource_type, at).hex(24),
-            "resourceType": resource_type,
-            "createdAt": stamp(FIXED_DAY + at, world.seed, name),
-            "createdBy": world.user(15, 0)["id"],
-            "displayName": name,
-            "description": f"Written in-house: {name.lower()}.",
-            "logoUrl": "https://cdn.example.com/logos/function.svg",
-            "catalogId": Dice(world.seed, "function catalogue", resource_type, at).hex(24),
-        }
-        for at, name in enumerate(FUNCTIONS[resource_type])
-    ]
 
 
 EVENTS = (
@@ -203,12 +178,6 @@ def suppressions(world: World) -> list[Json]:
     ]
 
 
-def spaces(world: World) -> list[Json]:
-    names = ("Customers", "Members", "Business customers")[: 1 + world.size.plans // 40]
-    return [{"id": "spa_" + world.id("space", at), "slug": name.lower().replace(" ", "-"), "name": name}
-            for at, name in enumerate(names)]  # fmt: skip
-
-
 def credentials(world: World) -> list[Json]:
     return [
         {
@@ -217,7 +186,11 @@ def credentials(world: World) -> list[Json]:
             "workspaceId": world.workspace["id"],
             "createdAt": stamp(FIXED_DAY, world.seed, at),
             "updatedAt": stamp(FIXED_DAY, world.seed, at),
-            "settings": {"type": warehouse["metadata"]["slug"], "serviceAccountKey": catalog.BULLETS},
+            "settings": {
+                "type": warehouse["metadata"]["slug"],
+                "serviceAccountKey": catalog.BULLETS,
+                "passphrase": Dice(world.seed, "credential", at).text(32),
+            },
         }
         for at, warehouse in enumerate(world.warehouses)
     ]
@@ -241,16 +214,3 @@ def models(world: World) -> list[Json]:
         }
         for at in range(world.size.models)
     ]
-
-
-def secrets(world: World) -> frozenset[str]:
-    """Every string of this workspace that must never be kept: keys, secret settings, ids of end users."""
-    found = {key for source in world.sources for key in source["writeKeys"]}
-    for record in (*world.sources, *world.destinations, *world.warehouses, *credentials(world)):
-        hidden = (value for name, value in record["settings"].items() if catalog.SECRET.search(name))
-        found.update(value for value in hidden if isinstance(value, str) and value != catalog.BULLETS)
-    hashes = (entry.get("hashPropertiesConfiguration") for entry in transformations(world))
-    found.update(entry["key"] for entry in hashes if entry)
-    found.update(subject for entry in regulations(world) for subject in entry["subjects"])
-    found.update(subject for entry in suppressions(world) for subject in entry["subjectIds"])
-    return frozenset(found)

@@ -12,14 +12,20 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from . import wire
-from .api import Api, Refusal, Settings, retry_after, token_of, too_many
+from .answers import Refusal, not_found, too_many
+from .api import Api, find, token_of
 from .faults import BadFaults, Fault
+from .settings import Settings
 from .tokens import TOKENS, Region
 from .wire import Answer, Asked
 
 LOOPBACK = "127.0.0.1"
 SEND_BUFFER = 1 << 20
 HEADER_LIMIT = 1 << 16
+SAID = {
+    "not_enabled": ("NotEnabled", "This feature is not enabled for the workspace."),
+    "cursor_expired": ("ValidationFailure", "The cursor has expired."),
+}
 
 
 class PortTaken(Exception):
@@ -81,6 +87,16 @@ class Simulator:
     @property
     def eu_url(self) -> str:
         return self._url("eu")
+
+    @property
+    def throttled(self) -> int:
+        """How many of `requests` were answered 429, by a limit or by a fault."""
+        return sum(request.status == 429 for request in self.requests)
+
+    @property
+    def effects(self) -> list[Logged]:
+        """Those of `requests` that would have done something in the real service, though they only ask."""
+        return [request for request in self.requests if _has_effect(request.path)]
 
     def _url(self, region: Region) -> str:
         return f"http://{LOOPBACK}:{self._ports[region].getsockname()[1]}" if region in self._ports else ""
@@ -157,43 +173,45 @@ class Simulator:
         self, region: Region, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
         """Answers one request. True when the connection can carry another."""
-        fault = self._fault(asked.path)
+        fault = self._fault(asked)
         if self.settings.latency_ms:
             await asyncio.sleep(self.settings.latency_ms / 1000)
-        if fault and fault.kind in ("hang", "reset"):
+        if fault and fault.kind in ("hang", "reset", "close"):
             self._log(asked, 0)
             if fault.kind == "reset":
                 wire.reset(writer)
-            else:
+            elif fault.kind == "hang":
                 await wire.hang(reader)
             return False
         answer = self._answer(region, asked, fault)
         self._log(asked, answer.status)
-        return await wire.write(writer, asked, answer, fault)
+        keep = await wire.write(writer, asked, answer, fault)
+        if fault and fault.kind == "stall":
+            await wire.hang(reader)
+        return keep
 
     def _answer(self, region: Region, asked: Asked, fault: Fault | None) -> Answer:
         try:
             if asked.method != "GET":
-                raise Refusal(405, "MethodNotAllowed", "This is for reading only.")
+                raise Refusal(405, "MethodNotAllowed", "This is for reading only.", headers={"Allow": "GET"})
             token = token_of(asked.authorization, region)
-            if fault and fault.kind in ("status", "revoked", "redirect"):
-                return _refused(fault)
+            if fault and (status := fault.refuses(asked.path)):
+                return _refused(fault, status)
             return self.api.answer(token, asked.path, asked.query, fault)
         except Refusal as refusal:
-            more = retry_after(refusal) if refusal.status == 429 else {"Allow": "GET"} if refusal.status == 405 else {}
-            return Answer(refusal.status, refusal.body(), more)
+            return Answer(refusal.status, refusal.body(), refusal.headers)
 
     def _log(self, asked: Asked, status: int) -> None:
         self.requests.append(Logged(asked.method, asked.path, asked.query, asked.token_name, status))
 
     # --- faults -------------------------------------------------------------------------------------
 
-    def _fault(self, path: str) -> Fault | None:
+    def _fault(self, asked: Asked) -> Fault | None:
         """The first fault that hits this request. All of them count it."""
         if self._file:
             with suppress(BadFaults):  # half-written: the next request reads it again
                 self.read_faults()
-        hits = [fault for fault in self.faults if fault.strikes(path)]
+        hits = [fault for fault in self.faults if fault.strikes(asked.path, asked.query)]
         return hits[0] if hits else None
 
     def read_faults(self) -> None:
@@ -206,14 +224,23 @@ class Simulator:
             self._file_time = changed
 
 
-def _refused(fault: Fault) -> Answer:
+def _has_effect(path: str) -> bool:
+    try:
+        return find(path)[0].effect
+    except Refusal:
+        return False
+
+
+def _refused(fault: Fault, status: int) -> Answer:
     """The answer that a fault puts in the place of the real one."""
     if fault.kind == "redirect":
-        return Answer(302, b"", {"Location": str(fault.value or "/elsewhere")})
-    status = 401 if fault.kind == "revoked" else fault.status
+        return Answer(status, b"", {"Location": str(fault.value or "/elsewhere")})
     more = {"Retry-After": wire.moment(fault.retry_after)} if fault.retry_after else {}
+    if fault.kind == "parent_gone":
+        return Answer(status, not_found().body(), more)
     if isinstance(fault.value, str):
         return Answer(status, fault.value.encode(), more)
     if status == 429:
-        return Answer(429, too_many(fault.value or 1000, 1).body(), more)
-    return Answer(status, Refusal(status, "Fault", "Switched on for a test.").body(), more)
+        return Answer(status, too_many(1, wait_ms=fault.value or 1000).body(), more)
+    kind, message = SAID.get(fault.kind, ("Fault", "Switched on for a test."))
+    return Answer(status, Refusal(status, kind, message).body(), more)

@@ -16,6 +16,7 @@ from .faults import Fault
 from .tokens import BY_TEXT
 
 DRIP_SECONDS = 0.02
+DAY_SECONDS = 86_400
 MOST_BODY = 1 << 20
 VENDOR_JSON = re.compile(r"application/vnd\.segment\.(v1|stable|alpha|beta)(alpha|beta)?\+json")
 
@@ -65,15 +66,18 @@ async def read(reader: asyncio.StreamReader) -> Asked | None:
 async def write(writer: asyncio.StreamWriter, asked: Asked, answer: Answer, fault: Fault | None) -> bool:
     """Sends the answer. True when the connection can carry another."""
     kind = fault.kind if fault else ""
-    keep = asked.keep_alive and kind != "short_body"
+    keep = asked.keep_alive and kind not in ("short_body", "stall")
     length = len(answer.body) + (100 if kind == "short_body" else 0)
-    head = _head(asked, answer, length, keep)
+    late = (fault.value or -DAY_SECONDS) if fault and kind == "clock" else 0
+    head = _head(asked, answer, length, keep, time.time() + late)
     if kind == "drip" and fault:
         writer.write(head)
         for at in range(len(answer.body)):
             writer.write(answer.body[at : at + 1])
             await writer.drain()
             await asyncio.sleep(fault.value or DRIP_SECONDS)
+    elif kind == "stall":
+        writer.write(head + answer.body[: len(answer.body) // 2])
     else:
         writer.write(head + answer.body)  # in one piece: two would wait for each other's acknowledgement
     await writer.drain()
@@ -97,10 +101,10 @@ def moment(text: str) -> str:
     return formatdate(time.time() + float(text[5:]), usegmt=True) if text.startswith("date+") else text
 
 
-def _head(asked: Asked, answer: Answer, length: int, keep: bool) -> bytes:
+def _head(asked: Asked, answer: Answer, length: int, keep: bool, now: float) -> bytes:
     lines = [
         f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}",
-        f"Date: {formatdate(usegmt=True)}",
+        f"Date: {formatdate(now, usegmt=True)}",
         f"Content-Type: {_content_type(asked, answer)}",
         f"Content-Length: {length}",
         *(f"{name}: {value}" for name, value in answer.headers.items()),

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import accumulate
-from typing import Any
+from typing import Any, Literal
 
 from . import catalog, hostile, rules
 from .company import ROLES, SIZES, TEAMS, Company, Grant, Person, Size, invent, labels, person
@@ -13,8 +13,16 @@ from .dice import Dice
 from .drift import Drift, Version, stamp
 
 Json = Any
+Kind = Literal["sources", "destinations", "warehouses", "plans", "users", "groups", "spaces", "functions"]
 
 FIXED_DAY = -400  # when everything was set up that never changes
+FUNCTIONS = {
+    "SOURCE": ("Till receipts in", "Weather feed"),
+    "DESTINATION": ("Gift card ledger", "Shop floor screens", "Partner portal"),
+    "INSERT_DESTINATION": ("Mask postal codes",),
+    "INSERT_SOURCE": ("Add store region",),
+    "INSERT_TRANSFORMATION": (),
+}
 
 
 def company(size: str, place: str) -> Company:
@@ -39,13 +47,13 @@ class World:
         self.drift = Drift(self.seed, self.size.resources)
         self.spice = spice
         self._numbers: dict[str, dict[str, int]] = {}
-        self._name = hostile.name if spice else hostile.plain
+        self.name = hostile.name if spice else hostile.plain
 
     # --- what there is ------------------------------------------------------------------------------
 
     @cached_property
     def workspace(self) -> Json:
-        name = self._name("workspace", 0, self.company.name)
+        name = self.name("workspace", 0, self.company.name)
         return {"id": self.id("workspace"), "slug": self.company.slug, "name": name}
 
     @cached_property
@@ -81,7 +89,7 @@ class World:
         return [
             {
                 "id": self.id("group", number),
-                "name": self._name("group", number, group.name),
+                "name": self.name("group", number, group.name),
                 "memberCount": len(group.members),
                 "permissions": [self.permission(grant) for grant in group.grants],
             }
@@ -91,6 +99,18 @@ class World:
     @cached_property
     def roles(self) -> list[Json]:
         return [{"id": _role(name), "name": name, "description": about} for name, about in ROLES.items()]
+
+    @cached_property
+    def spaces(self) -> list[Json]:
+        names = ("Customers", "Members", "Business customers")[: 1 + self.size.plans // 40]
+        return [
+            {"id": "spa_" + self.id("space", at), "slug": name.lower().replace(" ", "-"), "name": name}
+            for at, name in enumerate(names)
+        ]
+
+    @cached_property
+    def functions(self) -> list[Json]:
+        return [self._function(kind, at) for kind, names in FUNCTIONS.items() for at in range(len(names))]
 
     @cached_property
     def invites(self) -> list[str]:
@@ -130,8 +150,8 @@ class World:
         mine = (at for at, group in enumerate(self.company.groups) if user in group.members)
         return [{"id": self.groups[at]["id"], "name": self.groups[at]["name"]} for at in mine]
 
-    def numbers(self, kind: str) -> Mapping[str, int]:
-        """Id -> place in the listing, of sources, destinations, warehouses, plans, users or groups."""
+    def numbers(self, kind: Kind) -> Mapping[str, int]:
+        """Id -> place in the listing."""
         if kind not in self._numbers:
             self._numbers[kind] = {record["id"]: at for at, record in enumerate(getattr(self, kind))}
         return self._numbers[kind]
@@ -144,7 +164,7 @@ class World:
         done = self._done("source", number, version, ("relabelled", "renamed", "rekeyed", "switched"))
         kind = catalog.SOURCES[fact.kind]
         dice = Dice(self.seed, "source settings", number)
-        name = self._name("source", number, fact.name)
+        name = self.name("source", number, fact.name)
         return {
             "id": self.id("source", number),
             "slug": _slug(fact.name, number),
@@ -195,7 +215,7 @@ class World:
         if fact.endpoint:
             settings["endpoint"] = fact.endpoint
         added = {f"added{at + 1}": True for at in range(done["extended"])}
-        name = self._name("destination", number, fact.name)
+        name = self.name("destination", number, fact.name)
         age = version.generation + done["renamed"] + 1
         return {
             "id": self.id("destination", number, version.generation),
@@ -215,7 +235,7 @@ class World:
             "enabled": True,
             "workspaceId": self.workspace["id"],
             "metadata": catalog.warehouse_metadata(kind),
-            "settings": {"name": self._name("warehouse", number, name), **settings},
+            "settings": {"name": self.name("warehouse", number, name), **settings},
         }
 
     def _plan(self, number: int) -> Json:
@@ -225,11 +245,25 @@ class World:
         return {
             "id": "tp_" + self.id("plan", number),
             "slug": _slug(fact.name, number),
-            "name": self._name("plan", number, fact.name),
+            "name": self.name("plan", number, fact.name),
             "description": fact.about + review,
             "type": fact.type,
             "createdAt": stamp(FIXED_DAY, self.seed, number),
             "updatedAt": stamp(version.day or FIXED_DAY, self.seed, number),
+        }
+
+    def _function(self, kind: str, at: int) -> Json:
+        """A function as the listing has it: without its code and settings."""
+        name = FUNCTIONS[kind][at]
+        return {
+            "id": Dice(self.seed, "function", kind, at).hex(24),
+            "resourceType": kind,
+            "createdAt": stamp(FIXED_DAY + at, self.seed, name),
+            "createdBy": self.user(15, 0)["id"],
+            "displayName": name,
+            "description": f"Written in-house: {name.lower()}.",
+            "logoUrl": "https://cdn.example.com/logos/function.svg",
+            "catalogId": Dice(self.seed, "function catalogue", kind, at).hex(24),
         }
 
     def user(self, number: int, day: int) -> Json:
@@ -238,7 +272,7 @@ class World:
         fact = self._person(number, version)
         return {
             "id": self.id("user", number, version.generation),
-            "name": self._name("user", number, fact.name),
+            "name": self.name("user", number, fact.name),
             "email": fact.email,
             "permissions": [self.permission(grant) for grant in fact.grants],
         }
