@@ -209,10 +209,9 @@ class Reading:
         stream = listing.stream
         self._limits.heard(endpoint(stream), stream.per_minute, page.heard)
         keys = [record.key for record in page.sealed]
-        truncated = False
-        if stream.grows:
-            truncated = self._reaches_back(listing, keys, page)
-        pages.check(listing, keys, page.next, None if truncated else page.total)
+        if pages.reached(listing, keys):
+            page.next = page.total = None  # its total counts more than was asked for
+        pages.check(listing, keys, page.listed, page.next, page.total)
         self.done += 1
         self._answered = self._clock.now()
         progress.accept(listing, page, names=stream.name in self._referred)
@@ -227,16 +226,6 @@ class Reading:
             listing.seen.add(page.next)
             listing.cursor = page.next
             self._queue.put(listing)
-
-    @staticmethod
-    def _reaches_back(listing: Listing, keys: list[str], page: Page) -> bool:
-        """Ends a log that has come back to what is known; its total then counts more than was asked for."""
-        listing.pages += 1
-        listing.reached = listing.reached or pages.reached(listing, keys)
-        listing.pages -= 1
-        if listing.reached:
-            page.next = None
-        return listing.reached
 
     def _close(self, progress: Progress, listing: Listing) -> None:
         if listing.stream.grows and pages.gap(listing):

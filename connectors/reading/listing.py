@@ -58,8 +58,8 @@ class Listing:
     refusals: int = 0
     seen: set[str] = field(default_factory=set)
     keys: set[int] = field(default_factory=set)
+    listed: int = 0
     ids: set[str] = field(default_factory=set)
-    reached: bool = False
     opened: bool = False
     dirty: bool = True
 
@@ -87,7 +87,7 @@ class Listing:
     def begin_again(self) -> None:
         """Forgets what was read, for another reading from the first page."""
         self.stage, self.cursor, self.claimed = Stage.OPEN, None, None
-        self.code, self.status, self.reason, self.tries, self.reached = "", 0, "", 0, False
+        self.code, self.status, self.reason, self.tries, self.listed = "", 0, "", 0, 0
         self.seen, self.keys, self.ids, self.refs, self.dirty = set(), set(), set(), {}, True
 
     def as_json(self) -> dict[str, Json]:
@@ -114,19 +114,23 @@ def from_json(kept: Mapping[str, Json], streams: Mapping[str, Stream]) -> Listin
     )
 
 
-def check(listing: Listing, keys: Sequence[str], following: str | None, total: int | None) -> None:
-    """Takes a page's keys into account. Raises Unexpected when circles, repetitions or totals say that it moved."""
-    listing.pages += 1
+def check(listing: Listing, keys: Sequence[str], listed: int, following: str | None, total: int | None) -> None:
+    """Takes a page's keys into account. Raises Unexpected when circles, repetitions or totals say that it moved.
+
+    `listed` is how many items the page had; some of them may be no record.
+    """
+    number, size = listing.pages + 1, listing.stream.page_size
     new = {hash(key) for key in keys}
-    if len(new) != len(keys) or new & listing.keys:
+    if (len(new) != len(keys) or new & listing.keys) and not listing.stream.repeats:
         raise Unexpected("repeated-record", "The same record came twice in one listing.")
     listing.keys |= new
+    listing.listed += listed
     if following is not None and following in listing.seen:
         raise Unexpected("cursor-circle", "The listing leads back to a page that was read already.")
-    if total is not None and listing.pages > ceil(total / listing.stream.page_size) + SLACK_PAGES:
+    if total is not None and number > ceil(total / size) + SLACK_PAGES:
         raise Unexpected("cursor-circle", "The listing has more pages than its own total allows.")
-    if following is None and total is not None and total != len(listing.keys):
-        raise Unexpected("total-mismatch", f"{len(listing.keys)} records came, {total} were announced.")
+    if following is None and total is not None and total != listing.listed:
+        raise Unexpected("total-mismatch", f"{listing.listed} records came, {total} were announced.")
 
 
 def reached(listing: Listing, keys: Sequence[str]) -> bool:
@@ -139,7 +143,7 @@ def reached(listing: Listing, keys: Sequence[str]) -> bool:
         return False
     falling = all(one >= other for one, other in pairwise(keys))
     known = bool(listing.since) and falling and bool(keys) and keys[-1] <= listing.since
-    return known or listing.pages >= stream.most_pages
+    return known or listing.pages + 1 >= stream.most_pages
 
 
 def gap(listing: Listing) -> bool:

@@ -25,7 +25,10 @@ class Ask:
 
 @dataclass(slots=True)
 class Page:
+    """`listed` is how many items came; some of them may be no record."""
+
     sealed: list[locker.Sealed]
+    listed: int = 0
     asks: list[Ask] = field(default_factory=list)
     notes: records.Notes = field(default_factory=records.Notes)
     refs: dict[str, set[str]] = field(default_factory=dict)
@@ -61,7 +64,7 @@ class Maker:
         return page
 
     def _page(self, stream: Stream, way: Way, given: Given, part: str, items: Sequence[Json]) -> Page:
-        page, kept = Page([]), []
+        page, kept = Page([], len(items)), []
         project, children = self._projects[stream.name], self._children.get(stream.name, ())
         for item in items:
             record = way.record(given, item)

@@ -80,6 +80,7 @@ class Progress:
     def accept(self, listing: Listing, page: Page, *, names: bool) -> None:
         """Counts a page; with `names`, remembers which records there are, for others that refer to them."""
         listing.items += len(page.sealed)
+        listing.pages += 1
         self.items += len(page.sealed)
         self.pages += 1
         if listing.pages == 1 and page.total is not None:

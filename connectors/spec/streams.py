@@ -131,6 +131,7 @@ class Stream:
     feature     the feature that may be off, "" when every workspace has it
     grows       a log: what is not listed any more stays known, and a listing need only reach back to what is known
     most_pages  of a log that is listed newest first: where to stop when what is known does not come, 0 for never
+    repeats     whether the service may list the same record more than once
     refers      field -> stream whose key it holds: what points nowhere is read again
     source      documentation page of the facts above
     """
@@ -148,6 +149,7 @@ class Stream:
     about: str = ""
     grows: bool = False
     most_pages: int = 0
+    repeats: bool = False
     refers: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
 

@@ -68,6 +68,7 @@ SUPPRESSIONS = Stream(
     group=PRIVACY,
     about="End users of whom nothing may be collected, as keyed fingerprints.",
     ways=(Way(path="/suppressions", items="suppressed", record=_suppressed),),
+    repeats=True,  # its cursors name single requests, so a person may stand in it once for each
     key=("subjectType", "subjects"),
     shape={"subjectType": KEEP, "subjectIds": DROP, "subjects": PRINT, "count": KEEP},
     gate="Workspace Owner or role End User Privacy Admin",

@@ -78,7 +78,6 @@ TRACKING_PLAN_SOURCES = Stream(
             path="/tracking-plans/{id}/sources",
             items="sources",
             parent="tracking_plans",
-            many="sources",
             record=linked("trackingPlanId", "sourceId"),
         ),
         Way(path="/sources/{id}", items="", parent="sources", paged=False, within=False, record=_plan_of_source),
