@@ -169,6 +169,17 @@ def parent_gone(simulator: Simulator) -> None:
         assert walk(simulator, "/tracking-plans", "trackingPlans") == rest
 
 
+def test_a_parent_is_not_mistaken_for_a_child(simulator: Simulator) -> None:
+    world = simulator.api.world()
+    first, second = (f"/tracking-plans/{plan['id']}/sources" for plan in world.plans[:2])
+    simulator.faults[:] = [Fault("^/tracking-plans", "parent_gone", times=None)]
+    before = walk(simulator, first), walk(simulator, second)
+    assert all(before), "whoever has not seen the list cannot miss a parent"
+    assert len(walk(simulator, "/tracking-plans", "trackingPlans")) == 5
+    assert (ask(simulator, first).status_code, walk(simulator, second)) == (404, before[1])
+    assert len(walk(simulator, "/tracking-plans", "trackingPlans")) == 4
+
+
 CHECKS: dict[str, Callable[[Simulator], None]] = {
     "cursor_loop": cursor_loop,
     "cursor_cycle": cursor_cycle,

@@ -116,7 +116,7 @@ class Api:
             raise invalid("pagination.cursor", "The cursor is not one of this list.")
         items, offset = self._items(endpoint, ask, path), place[0]
         if fault and fault.kind in LISTS:
-            items, offset = LISTS[fault.kind](fault, items, offset)
+            items, offset = LISTS[fault.kind](fault, path, items, offset)
         pagination: dict[str, Json] = {"current": cursor or cursors.encode(path, 0)}
         if offset + count < len(items):
             pagination["next"] = cursors.encode(path, offset + count)

@@ -165,6 +165,7 @@ def warehouse_metadata(kind: Kind) -> Json:
 
 
 def name(option: str) -> str:
+    """The option without its marks."""
     return option.strip("!?[]")
 
 

@@ -32,9 +32,11 @@ class Dice:
         return drawn
 
     def chance(self, percent: int) -> bool:
+        """True in so many of a hundred draws."""
         return self.below(100) < percent
 
     def pick(self, options: Sequence[T]) -> T:
+        """One of them."""
         return options[self.below(len(options))]
 
     def some(self, options: Sequence[T], count: int) -> list[T]:

@@ -59,6 +59,7 @@ def subscriptions(world: World, destination: int) -> list[Json]:
 
 
 def transformations(world: World) -> list[Json]:
+    """What is changed on the way. Every fourth one hashes with a key."""
     return [_transformation(world, number) for number in range(world.size.transformations)]
 
 
@@ -171,6 +172,7 @@ def _regulation(world: World, number: int, rate: float) -> Json:
 
 
 def suppressions(world: World) -> list[Json]:
+    """The end users of whom nothing more is taken in."""
     count = 5 * world.size.groups
     return [
         {"subjectType": "USER_ID", "subjectIds": [f"enduser-{Dice(world.seed, 'suppressed', at).hex(16)}"]}
@@ -179,6 +181,7 @@ def suppressions(world: World) -> list[Json]:
 
 
 def credentials(world: World) -> list[Json]:
+    """One for each warehouse. The service masks what it knows to be secret; this one shows a passphrase."""
     return [
         {
             "id": world.id("credential", at),

@@ -131,22 +131,28 @@ class World:
             yield rules.rule_bytes(book, number, version)
 
     def plan_of(self, source: int) -> str | None:
+        """Id of the plan of the source in that place."""
         plan = self.company.sources[source].plan
         return None if plan is None else self.plans[plan]["id"]
 
     def plan_sources(self, plan: int) -> list[Json]:
+        """The sources that keep to a plan."""
         return [self.sources[at] for at, source in enumerate(self.company.sources) if source.plan == plan]
 
     def warehouse_sources(self, warehouse: int) -> list[Json]:
+        """The sources that are loaded into a warehouse."""
         return [self.sources[at] for at in self.company.warehouses[warehouse][2]]
 
     def group_users(self, group: int) -> list[Json]:
+        """The members of a group."""
         return [minimal(self.users[at]) for at in self.company.groups[group].members]
 
     def group_invites(self, group: int) -> list[str]:
+        """The addresses that were invited into a group."""
         return self.invites[group : group + 1]
 
     def user_groups(self, user: int) -> list[Json]:
+        """The groups that a user is in."""
         mine = (at for at, group in enumerate(self.company.groups) if user in group.members)
         return [{"id": self.groups[at]["id"], "name": self.groups[at]["name"]} for at in mine]
 

@@ -28,7 +28,7 @@ Kinds of fault:
     other pages                cursor_loop (A, A, A), cursor_cycle (A, B, A), endless (empty pages after the last),
                                lying_total (`value`, else seven too many)
     a parent and its children  parent_gone (`value` is its id, or its place in the list, else 0; the pattern must
-                               find the list and what is below it)
+                               find the list and what is below it, as "^/destinations?(/|$)" does)
 
 How often: the first `after` requests that the pattern finds pass, the next `times` do not (None: all from then on).
 With `by_reading` both count readings of a path, each path for itself: a reading begins with a request without a
@@ -113,8 +113,10 @@ class Fault:
             return 404
         return self.status or own[self.kind] if self.kind in own else 0
 
-    def without_parent(self, items: list[bytes]) -> list[bytes]:
+    def without_parent(self, path: str, items: list[bytes]) -> list[bytes]:
         """The list as parent_gone has it: whole until somebody has asked below the parent, then without it."""
+        if path.count("/") > 1:  # a list below another parent
+            return items
         if not self.missing and items:
             self.missing = ident(items[min(self.value or 0, len(items) - 1)])
         return [item for item in items if ident(item) != self.missing] if self.gone else items
