@@ -25,6 +25,10 @@ KINDS: Mapping[str, tuple[str, str]] = {
 class NotPossible(Exception):
     """An anomaly that cannot be acknowledged; the message is for people."""
 
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code, self.message = code, message
+
 
 def note(snapshot: Snapshot, results: Iterable[StreamResult]) -> None:
     """Writes down what is odd about a snapshot, in the transaction that publishes it."""
@@ -55,7 +59,7 @@ def acknowledge(
     Raises NotPossible without an explanation.
     """
     if not explanation.strip():
-        raise NotPossible("Write what explains it: that is what an auditor will read.")
+        raise NotPossible("explanation-missing", "Write what explains it: that is what an auditor will read.")
     with transaction.atomic():
         rows = list(Anomaly.objects.select_for_update().filter(pk__in=pks, acknowledged_at=None))
         for row in rows:

@@ -125,9 +125,11 @@ class Limits:
     def look(self) -> None:
         """Learns what other workers of the same token were told. One query."""
         now = self._clock.now()
-        for row in RateWindow.objects.filter(token=self._token, opens__gt=now):
-            self._held[row.endpoint] = max(row.opens, self.opens(row.endpoint))
-            self._slots.pop(row.endpoint, None)
+        rows = RateWindow.objects.filter(token=self._token, opens__gt=now).values_list("endpoint", "opens")
+        for endpoint, opens in rows:
+            assert opens is not None, "the filter leaves out those without"
+            self._held[endpoint] = max(opens, self.opens(endpoint))
+            self._slots.pop(endpoint, None)
 
     def _reserve(self, endpoint: str, per_minute: int, wanted: int) -> Slots:
         now = self._clock.now()

@@ -12,7 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command, get_commands, load_command_class
 from django.utils import timezone
 
-from connectors import runs
+from connectors import registry, runs
 from connectors.models import Connection, Snapshot, Workspace
 from connectors.segment.simulator import Fault, Simulator, serve
 
@@ -56,7 +56,9 @@ def test_connect_prints_what_it_found(simulator: Simulator, region: str, monkeyp
     assert said["workspace"]["slug"] == "fernhill-outdoor"
     assert set(said["workspace"]) == {"id", "slug", "name"}
     assert said["region"] == "demo"
-    assert set(said["streams"].values()) == {"readable"}
+    chosen = [each for each in registry.get("segment").streams if each.group.standard and not each.slow]
+    assert {name for name, found in said["streams"].items() if found == "readable"} == {each.name for each in chosen}
+    assert set(said["streams"].values()) == {"readable", "not_checked"}
     assert Connection.objects.get().state == "active"
 
 

@@ -234,7 +234,9 @@ def test_only_one_claims_a_run(connected: Connection) -> None:
     assert runs.claim(run.pk, timezone.now()) is None
 
 
-def test_a_run_that_loses_every_worker_is_abandoned_and_the_next_one_succeeds(sync_now: Any, connected: Connection) -> None:
+def test_a_run_that_loses_every_worker_is_abandoned_and_the_next_one_succeeds(
+    sync_now: Any, connected: Connection
+) -> None:
     now = timezone.now()
     run = runs.request(connected, trigger="test", now=now, enqueue=False)
     runs.claim(run.pk, now)
@@ -256,6 +258,7 @@ def test_a_run_that_was_taken_away_stops_and_publishes_nothing(
     sync_now: Any, simulator: Any, connected: Connection
 ) -> None:
     run = runs.request(connected, trigger="test", now=timezone.now(), enqueue=False)
+
     class Cancelling(Skipping):
         ticks = 0
 

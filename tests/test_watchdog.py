@@ -186,13 +186,15 @@ def test_a_run_names_the_group_that_holds_it(held: SyncRun) -> None:
     assert runs.groups_at_work() == [os.getpgrp()]
 
 
-def test_runs_of_a_killed_group_are_abandoned_at_once_and_the_next_run_starts(held: SyncRun) -> None:
-    assert runs.abandon_of(os.getpgrp() + 1, NOW) == []
-    assert runs.abandon_of(os.getpgrp(), NOW) == [held.pk]
+def test_runs_of_a_killed_group_go_back_to_the_queue_at_once(held: SyncRun) -> None:
+    queued = OrmQ.objects.count()
+    assert runs.recover_of(os.getpgrp() + 1, NOW) == []
+    assert runs.recover_of(os.getpgrp(), NOW) == [held.pk]
     held.refresh_from_db()
-    assert (held.state, held.error_code) == (RunState.ABANDONED, "worker-lost")
+    assert (held.state, held.lost) == (RunState.QUEUED, 1)
     assert runs.groups_at_work() == []
-    assert runs.request(held.connection, trigger="test", now=NOW).pk != held.pk
+    assert OrmQ.objects.count() == queued + 1
+    assert runs.claim(held.pk, NOW) is not None
 
 
 @pytest.mark.parametrize(

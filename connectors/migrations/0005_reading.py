@@ -6,145 +6,160 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('connectors', '0003_written_once'),
+        ("connectors", "0003_written_once"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Anomaly',
+            name="Anomaly",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('stream', models.CharField(max_length=60)),
-                ('title', models.CharField(max_length=120)),
-                ('kind', models.CharField(max_length=20)),
-                ('detail', models.CharField(max_length=500)),
-                ('acknowledged_at', models.DateTimeField(null=True)),
-                ('explanation', models.CharField(blank=True, max_length=500)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("stream", models.CharField(max_length=60)),
+                ("title", models.CharField(max_length=120)),
+                ("kind", models.CharField(max_length=20)),
+                ("detail", models.CharField(max_length=500)),
+                ("acknowledged_at", models.DateTimeField(null=True)),
+                ("explanation", models.CharField(blank=True, max_length=500)),
             ],
             options={
-                'ordering': ['-snapshot_id', 'stream'],
+                "ordering": ["-snapshot_id", "stream"],
             },
         ),
         migrations.CreateModel(
-            name='RateWindow',
+            name="RateWindow",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('token', models.CharField(help_text='Fingerprint', max_length=24)),
-                ('endpoint', models.CharField(max_length=120)),
-                ('limit', models.PositiveIntegerField(null=True)),
-                ('granted', models.PositiveIntegerField(default=0)),
-                ('ends', models.DateTimeField(null=True)),
-                ('opens', models.DateTimeField(help_text='Nobody asks before this moment', null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("token", models.CharField(help_text="Fingerprint", max_length=24)),
+                ("endpoint", models.CharField(max_length=120)),
+                ("limit", models.PositiveIntegerField(null=True)),
+                ("granted", models.PositiveIntegerField(default=0)),
+                ("ends", models.DateTimeField(null=True)),
+                ("opens", models.DateTimeField(help_text="Nobody asks before this moment", null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='RunListing',
+            name="RunListing",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('body', models.JSONField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField()),
+                ("body", models.JSONField()),
             ],
         ),
         migrations.RemoveConstraint(
-            model_name='syncrun',
-            name='one_active_run',
+            model_name="syncrun",
+            name="one_active_run",
         ),
         migrations.RemoveField(
-            model_name='runstream',
-            name='unknown_fields',
+            model_name="runstream",
+            name="unknown_fields",
         ),
         migrations.AddField(
-            model_name='connection',
-            name='groups',
-            field=models.JSONField(blank=True, help_text='Names of the groups of streams that are read; null for the standard ones', null=True),
+            model_name="connection",
+            name="groups",
+            field=models.JSONField(
+                blank=True,
+                help_text="Names of the groups of streams that are read; null for the standard ones",
+                null=True,
+            ),
         ),
         migrations.AddField(
-            model_name='connection',
-            name='keep_code',
-            field=models.BooleanField(default=False, help_text='Whether programs are kept as text'),
+            model_name="connection",
+            name="keep_code",
+            field=models.BooleanField(default=False, help_text="Whether programs are kept as text"),
         ),
         migrations.AddField(
-            model_name='runstream',
-            name='anomaly',
+            model_name="runstream",
+            name="anomaly",
             field=models.CharField(blank=True, max_length=20),
         ),
         migrations.AddField(
-            model_name='runstream',
-            name='changed_api',
-            field=models.JSONField(default=dict, help_text='Names of fields the service did not have before -> how often'),
+            model_name="runstream",
+            name="changed_api",
+            field=models.JSONField(
+                default=dict, help_text="Names of fields the service did not have before -> how often"
+            ),
         ),
         migrations.AddField(
-            model_name='runstream',
-            name='parts',
+            model_name="runstream",
+            name="parts",
             field=models.JSONField(default=dict, help_text="Parent's key -> [coverage, reason] where it was not read"),
         ),
         migrations.AddField(
-            model_name='stagedrecord',
-            name='listing',
+            model_name="stagedrecord",
+            name="listing",
             field=models.PositiveIntegerField(default=0),
         ),
         migrations.AddField(
-            model_name='syncrun',
-            name='fence',
+            model_name="syncrun",
+            name="fence",
             field=models.PositiveIntegerField(default=0),
         ),
         migrations.AddField(
-            model_name='syncrun',
-            name='lane',
-            field=models.CharField(choices=[('main', 'Main'), ('slow', 'Slow lane')], default='main', max_length=10),
+            model_name="syncrun",
+            name="lane",
+            field=models.CharField(choices=[("main", "Main"), ("slow", "Slow lane")], default="main", max_length=10),
         ),
         migrations.AddField(
-            model_name='syncrun',
-            name='lost',
-            field=models.PositiveSmallIntegerField(default=0, help_text='How often its worker was lost'),
+            model_name="syncrun",
+            name="lost",
+            field=models.PositiveSmallIntegerField(default=0, help_text="How often its worker was lost"),
         ),
         migrations.AddField(
-            model_name='syncrun',
-            name='plan',
-            field=models.CharField(blank=True, help_text='Digest of all that must be the same to go on', max_length=64),
+            model_name="syncrun",
+            name="plan",
+            field=models.CharField(blank=True, help_text="Digest of all that must be the same to go on", max_length=64),
         ),
         migrations.AddField(
-            model_name='syncrun',
-            name='resume_at',
-            field=models.DateTimeField(help_text='A queued run that was begun waits until then', null=True),
+            model_name="syncrun",
+            name="resume_at",
+            field=models.DateTimeField(help_text="A queued run that was begun waits until then", null=True),
         ),
         migrations.AlterField(
-            model_name='syncrun',
-            name='streams',
+            model_name="syncrun",
+            name="streams",
             field=models.JSONField(default=list, help_text="Names asked for; empty means all of the connection's"),
         ),
         migrations.AddConstraint(
-            model_name='syncrun',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['queued', 'running', 'publishing'])), fields=('connection', 'lane'), name='one_active_run'),
+            model_name="syncrun",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ["queued", "running", "publishing"])),
+                fields=("connection", "lane"),
+                name="one_active_run",
+            ),
         ),
         migrations.AddField(
-            model_name='anomaly',
-            name='acknowledged_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="anomaly",
+            name="acknowledged_by",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='anomaly',
-            name='snapshot',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='anomalies', to='connectors.snapshot'),
+            model_name="anomaly",
+            name="snapshot",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="anomalies", to="connectors.snapshot"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ratewindow',
-            constraint=models.UniqueConstraint(fields=('token', 'endpoint'), name='one_window_per_class'),
+            model_name="ratewindow",
+            constraint=models.UniqueConstraint(fields=("token", "endpoint"), name="one_window_per_class"),
         ),
         migrations.AddField(
-            model_name='runlisting',
-            name='run',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='connectors.syncrun'),
+            model_name="runlisting",
+            name="run",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to="connectors.syncrun"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='anomaly',
-            constraint=models.UniqueConstraint(fields=('snapshot', 'stream'), name='one_anomaly_per_stream'),
+            model_name="anomaly",
+            constraint=models.UniqueConstraint(fields=("snapshot", "stream"), name="one_anomaly_per_stream"),
         ),
         migrations.AddConstraint(
-            model_name='runlisting',
-            constraint=models.UniqueConstraint(fields=('run', 'number'), name='one_checkpoint_per_listing'),
+            model_name="runlisting",
+            constraint=models.UniqueConstraint(fields=("run", "number"), name="one_checkpoint_per_listing"),
         ),
     ]

@@ -101,8 +101,10 @@ class Listing:
         }
 
 
-_KEPT = ("number", "at", "part", "origin", "since", "stage", "confirmed", "pages", "items", "claimed", "code", "status")
-_KEPT += ("reason", "rereads")
+_KEPT = (
+    *("number", "at", "part", "origin", "since", "stage", "confirmed"),
+    *("pages", "items", "claimed", "code", "status", "reason", "rereads"),
+)
 
 
 def from_json(kept: Mapping[str, Json], streams: Mapping[str, Stream]) -> Listing:
