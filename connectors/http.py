@@ -7,6 +7,7 @@ decide; `get` is the patient form for the few requests that are not part of a re
 import hashlib
 import os
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -33,6 +34,7 @@ REQUEST_SECONDS = 120
 LONGEST_BODY = 64 * 1024 * 1024
 TRIES = 6
 LONGEST_WAIT = 300
+MOST_SECONDS = 31 * 86_400.0  # a longer wait is no wait; and numbers without end are no dates
 AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 REFUSALS: Mapping[int, tuple[str, str]] = {
@@ -187,7 +189,8 @@ class Client:
     def _refused(self, status: int, body: bytes, headers: Mapping[str, str]) -> NoReturn:
         if status in AGAIN:
             code = "rate-limited" if status == 429 else "service-error"
-            raise Busy(code, f"The service answered {status}.", status=status, wait=self._wait(body, headers))
+            wait = min(self._wait(body, headers), MOST_SECONDS)
+            raise Busy(code, f"The service answered {status}.", status=status, wait=wait)
         if status in REFUSALS:
             code, message = REFUSALS[status]
             raise Denied(code, message, status=status)
@@ -200,8 +203,8 @@ class Client:
 
         The order is the one that the Segment Public API documents for a 429.
         """
-        after = headers.get("Retry-After", "")
-        if after.strip().isdigit():
+        after = headers.get("Retry-After", "").strip()
+        if _DIGITS(after):
             return float(after)
         if (until := _date(after)) is not None:
             return max(0.0, (until - datetime.now(UTC)).total_seconds())
@@ -266,5 +269,8 @@ def _date(text: str | None) -> datetime | None:
     return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
 
 
+_DIGITS = re.compile(r"[0-9]+").fullmatch  # str.isdigit takes “²” for one
+
+
 def _number(text: Any) -> int | None:
-    return int(text) if isinstance(text, str) and text.isdigit() else None
+    return int(text) if isinstance(text, str) and len(text) < 20 and _DIGITS(text) else None
