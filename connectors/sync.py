@@ -78,7 +78,11 @@ def _read_and_publish(run: SyncRun, clock: Clock, tempo: Tempo) -> None:
             connector, client, plan, desk, limits=limits, clock=clock, connections=settings.SYNC_CONNECTIONS
         )
         desk.take_up(reading)
-        reading.run()
+        try:
+            reading.run()
+        except Postponed:
+            desk.save(reading)  # what came since the last save is not asked for again
+            raise
         client.stop.clear()
         _same_workspace(connection, identify(connector, client))
         desk.save(reading, doing="Publishing")
