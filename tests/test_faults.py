@@ -1,0 +1,47 @@
+"""The fault table, row by row: what `tests.faults` says must happen does, and no snapshot is silently wrong."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.clocks import Skipping
+from tests.faults.proofs import judge
+from tests.faults.row import Row
+from tests.faults.stage import Picture, Stage
+from tests.faults.table import ROWS
+from tests.worlds import World, world
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module")
+def before(django_db_setup: None, django_db_blocker: Any) -> Iterator[tuple[World, dict[Any, Picture]]]:
+    """A workspace with one snapshot of day 0, and what clean runs of day 5 gave."""
+    with world(django_db_blocker) as made:
+        assert made.sync().state == "published"
+        yield made, {}
+
+
+@pytest.fixture
+def stage(before: tuple[World, Any], admin_client: Any, settings: Any, monkeypatch: Any) -> Iterator[Stage]:
+    made, _ = before
+    stage = Stage(made.simulator, made.connection, settings, monkeypatch, admin_client)
+    yield stage
+    stage.close()
+    stage.restore(made.simulator)
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if not row.apart], ids=str)
+def test_fault(row: Row, stage: Stage, before: tuple[World, dict[Any, Picture]]) -> None:
+    stage.prepare(row, before[1])
+    judge(row, stage, (row.act or Stage.sync)(stage))
+
+
+def test_a_clean_run_is_what_the_rows_are_compared_with(stage: Stage, before: tuple[World, dict[Any, Picture]]) -> None:
+    """Otherwise the proofs could not fail: day 5 differs from day 0 in what most rows strike."""
+    row = Row(fault="F0", name="nothing")
+    stage.prepare(row, {})
+    assert {stream for stream, _ in stage.clean.changes} >= {"sources", "destinations", "tracking_plan_rules"}
+    assert None in stage.clean.changes.values()
+    judge(row, stage, stage.sync(Skipping()))
