@@ -1,6 +1,6 @@
 """All rows of the table, in the order of the fault's numbers."""
 
-from . import traffic
+from . import answers, lists, traffic
 from .row import Row
 
-ROWS: list[Row] = sorted([*traffic.ROWS], key=lambda row: int(row.fault[1:]))
+ROWS: list[Row] = sorted([*traffic.ROWS, *answers.ROWS, *lists.ROWS], key=lambda row: int(row.fault[1:]))
