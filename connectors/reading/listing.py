@@ -59,6 +59,8 @@ class Listing:
     seen: set[str] = field(default_factory=set)
     keys: set[int] = field(default_factory=set)
     listed: int = 0
+    total: int | None = None
+    blank: int = 0  # pages in a row that held nothing
     ids: set[str] = field(default_factory=set)
     opened: bool = False
     dirty: bool = True
@@ -69,7 +71,9 @@ class Listing:
 
     @property
     def path(self) -> str:
-        return self.way.path.format_map({name: quote(value, safe="") for name, value in self.given.items()})
+        return self.way.path.format_map(
+            {name: quote(value, safe="") for name, value in self.given.items()}
+        )
 
     @property
     def query(self) -> dict[str, str]:
@@ -89,6 +93,7 @@ class Listing:
         self.stage, self.cursor, self.claimed = Stage.OPEN, None, None
         self.code, self.status, self.reason, self.tries, self.listed = "", 0, "", 0, 0
         self.seen, self.keys, self.ids, self.refs, self.dirty = set(), set(), set(), {}, True
+        self.total, self.blank = None, 0
 
     def as_json(self) -> dict[str, Json]:
         """What a checkpoint keeps."""
@@ -127,10 +132,17 @@ def check(listing: Listing, keys: Sequence[str], listed: int, following: str | N
         raise Unexpected("repeated-record", "The same record came twice in one listing.")
     listing.keys |= new
     listing.listed += listed
+    listing.blank = 0 if listed else listing.blank + 1
+    if following is not None and listing.blank > SLACK_PAGES:
+        raise Unexpected("cursor-circle", "The listing goes on with pages that hold nothing.")
     if following is not None and following in listing.seen:
         raise Unexpected("cursor-circle", "The listing leads back to a page that was read already.")
     if total is not None and number > ceil(total / size) + SLACK_PAGES:
         raise Unexpected("cursor-circle", "The listing has more pages than its own total allows.")
+    if total is not None and not listing.stream.grows:
+        if listing.total not in (None, total):  # a record went away: the page after it may have skipped another
+            raise Unexpected("total-mismatch", "The total changed while the listing was read.")
+        listing.total = total
     if following is None and total is not None and total != listing.listed:
         raise Unexpected("total-mismatch", f"{listing.listed} records came, {total} were announced.")
 
