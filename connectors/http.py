@@ -137,7 +137,7 @@ class Client:
 
     def fetch(self, path: str, params: Mapping[str, str] | None = None, attempt: int = 1) -> Fetched:
         """One request. Raises Denied, Busy (with the seconds that the service asks to wait), Unexpected, Stopped."""
-        query = urlencode(params or {})
+        query = urlencode(params or {}, encoding="utf-8", errors="surrogatepass")
         if self.stop.is_set():
             raise Stopped
         sent_at, began = datetime.now(UTC), time.monotonic()

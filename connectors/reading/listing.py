@@ -72,7 +72,7 @@ class Listing:
     @property
     def path(self) -> str:
         return self.way.path.format_map(
-            {name: quote(value, safe="") for name, value in self.given.items()}
+            {name: quote(value, safe="", errors="surrogatepass") for name, value in self.given.items()}
         )
 
     @property
