@@ -33,6 +33,7 @@ BESIDE = 4  # threads that work on answers while as many as there are connection
 AHEAD = 64  # pages handed out at most, so that nobody idles while the coordinator saves, and memory stays flat
 REREADS = 2  # of a listing that moved under our eyes
 ENOUGH_REFUSALS = 20  # of the first parents in a row: the others are not asked, the answer would be the same
+GONE_CURSOR = (400, 410, 422)  # what a service may answer to a cursor that it has forgotten
 MOST_429 = 30  # refusals of one listing because of limits
 
 
@@ -260,7 +261,8 @@ class Reading:
         self._refuse(listing, error)
 
     def _trouble(self, listing: Listing, error: ConnectorError) -> None:
-        if error.code in MOVED and listing.rereads < REREADS:
+        expired = listing.cursor is not None and error.status in GONE_CURSOR
+        if (error.code in MOVED or expired) and listing.rereads < REREADS:
             self._again(listing, listing.since)
             return
         if error.status == 401 and listing.stream.name not in self._accepted:
