@@ -48,7 +48,7 @@ class Slots:
 
 def take(window: Window, wanted: int, now: datetime) -> tuple[Window, Slots]:
     """Hands out up to `wanted` slots of the running window, or of a new one. Pure."""
-    if window.ends is None or now >= window.ends:
+    if window.ends is None or now >= window.ends or _from_a_wrong_clock(window, now):
         window = replace(window, granted=0, ends=now + WINDOW + MARGIN)
     assert window.ends is not None
     if window.opens is not None and now < window.opens:
@@ -56,6 +56,12 @@ def take(window: Window, wanted: int, now: datetime) -> tuple[Window, Slots]:
     free = wanted if window.limit is None else min(wanted, window.limit - window.granted)
     count = max(0, free)
     return replace(window, granted=window.granted + count), Slots(count, window.ends - MARGIN / 2, window.ends)
+
+
+def _from_a_wrong_clock(window: Window, now: datetime) -> bool:
+    """Whether its end lies where no window that began before now could end: the clock has gone back since."""
+    assert window.ends is not None
+    return window.ends != window.opens and window.ends > now + 2 * WINDOW + MARGIN
 
 
 def hear(window: Window, heard: Heard, now: datetime) -> Window:
