@@ -5,13 +5,14 @@ The rule: hash bytes, never structures. What is hashed is made once, here, and s
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
 import orjson
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -116,9 +117,14 @@ def canonical(value: Any) -> bytes:
         return _encode(value).encode("ascii")
 
 
+_BEYOND_64_BITS = re.compile(rb"[0-9]{20}|-[0-9]{19}").search
+
+
 def read(data: bytes) -> Any:
     """Bytes that `canonical` wrote, as the value they hold. Raises ValueError for anything else."""
     try:
+        if _BEYOND_64_BITS(data):  # the fast parser would round such an integer
+            return json.loads(data)
         return orjson.loads(data)
     except orjson.JSONDecodeError:
         return json.loads(data)  # the form with escapes, for what the fast parser cannot hold
@@ -215,7 +221,7 @@ def sign(data: bytes) -> tuple[str, bytes]:
     path = Path(settings.SIGNING_KEY_FILE)
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise NoSigningKey(f"The signing key {path.name} cannot be read: run `python manage.py keys`.") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise NoSigningKey(f"The signing key {path.name} is not an Ed25519 key.")
