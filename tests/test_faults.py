@@ -1,11 +1,13 @@
 """The fault table, row by row: what `tests.faults` says must happen does, and no snapshot is silently wrong."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.clocks import Skipping
+from tests.faults.document import TITLES, document
 from tests.faults.proofs import judge
 from tests.faults.row import Row
 from tests.faults.stage import Picture, Stage
@@ -45,3 +47,14 @@ def test_a_clean_run_is_what_the_rows_are_compared_with(stage: Stage, before: tu
     assert {stream for stream, _ in stage.clean.changes} >= {"sources", "destinations", "tracking_plan_rules"}
     assert None in stage.clean.changes.values()
     judge(row, stage, stage.sync(Skipping()))
+
+
+def test_the_table_for_people_is_up_to_date() -> None:
+    written = (Path(__file__).parent.parent / "docs" / "FAULTS.md").read_text(encoding="utf-8")
+    assert written == document(), "python -m tests.faults > docs/FAULTS.md"
+
+
+def test_every_fault_of_the_list_has_a_row() -> None:
+    """F26, F30 and F32 to F35 are tested elsewhere, or can happen only after publishing."""
+    assert {row.fault for row in ROWS} == set(TITLES)
+    assert len({str(row) for row in ROWS}) == len(ROWS)

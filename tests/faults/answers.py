@@ -5,12 +5,12 @@ from typing import Any
 
 from connectors import locker
 from connectors.models import Receipt, RunStream, SyncRun
-from connectors.records import LONGEST_KEY
 from connectors.segment.simulator import Fault
 from connectors.spec import UNREADABLE
 
-from .row import PAGED, Row, kept, told
-from .stage import Stage
+from .proofs import others
+from .row import PAGED, Proof, Row, kept, told
+from .stage import Stage, picture
 
 AT = "^/destinations$"
 RULES = "^/tracking-plans/[^/]+/rules$"
@@ -35,7 +35,9 @@ def passing(fault: str, kind: str, says: str) -> list[Row]:
     """What may be over when it is asked for again: six tries."""
     return [
         Row(fault=fault, name=f"{kind} once", faults=(Fault(AT, kind),), struck=("destinations",), also=_asked(2)),
-        kept(fault, f"{kind} for ever", "failed", says, faults=always(kind), also=_asked(6), besides="Asked six times."),
+        kept(
+            fault, f"{kind} for ever", "failed", says, faults=always(kind), also=_asked(6), besides="Asked six times."
+        ),
     ]
 
 
@@ -131,6 +133,14 @@ def _new_word(stage: Stage, clean: Records) -> Records:
     return clean | {key: now[key]}
 
 
+def _asked_by_half(stage: Stage, run: SyncRun) -> None:
+    key, coverage = "broken %ED%A0%80 half", locker.coverage_of(run.snapshot)
+    assert key in dict(locker.state(run.snapshot.workspace_id, 2, "tracking_plans").values_list("key", "seq"))
+    assert coverage["tracking_plans"]["coverage"] == "complete"
+    assert list(coverage["tracking_plan_rules"]["parts"]) == [key]
+    others(stage, picture(run.snapshot), ("tracking_plans", "tracking_plan_rules"))
+
+
 LONG = "x" * 10_000_000
 DEEPEST = 254
 ROUND = DEEPEST - 4  # what is left when the body, its data, its list and the rule are taken off
@@ -184,7 +194,7 @@ F10 = [
     told("F10", "2^63 in the id", "Snapshot 2", keyed(str(2**63), 2**63), faults=always("int_2_63", value="id")),
     told(
         "F10", "half a surrogate pair in the id", "Snapshot 2",
-        keyed("broken %ED%A0%80 half".replace(" ", " "), "broken \ud800 half"),
+        keyed("broken %ED%A0%80 half", "broken \ud800 half"),
         faults=always("lone_surrogate", value="id"),
     ),
     kept(
@@ -192,11 +202,11 @@ F10 = [
         "A record of Tracking plans has no usable “id”.", faults=always("wrong_type", "^/tracking-plans$", value="id"),
         struck=("tracking_plans", "tracking_plan_rules"),
     ),
-    kept(
-        "F10", "half a surrogate pair in the id of a plan, which others are asked by", "failed",
-        "A record of Tracking plans has no usable “id”.",
-        faults=always("lone_surrogate", "^/tracking-plans$", value="id"),
-        struck=("tracking_plans", "tracking_plan_rules"),
+    Row(
+        fault="F10", name="half a surrogate pair in the id of a plan, which others are asked by", ends="published",
+        faults=always("lone_surrogate", "^/tracking-plans$", value="id"), proof=Proof.OWN, also=_asked_by_half,
+        struck=("tracking_plans", "tracking_plan_rules"), says="The service knows nothing at this address (404).",
+        besides="The plan is published with that id; of its rules it is said that they were not found.",
     ),
     told(
         "F10", "254 levels in all", "Snapshot 2", _with_schema(nested(ROUND)),
@@ -225,4 +235,3 @@ ROWS = [
     *lasting("F10", "deep_body", f"{TWO_WAYS}it is nested deeper than 254 levels."),
     *F10,
 ]
-assert LONGEST_KEY

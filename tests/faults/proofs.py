@@ -3,6 +3,8 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from django.db import transaction
+
 from connectors import locker
 from connectors.models import RunListing, Snapshot, StagedRecord, SyncRun
 from connectors.verification import Counted, verify
@@ -19,6 +21,8 @@ def judge(row: Row, stage: Stage, run: SyncRun) -> None:
     assert not RunListing.objects.exists()
     if row.proof is Proof.NONE:
         nothing(stage, run)
+    elif row.proof is Proof.OWN:
+        assert row.also, "somebody must prove it"
     else:
         _PROOFS[row.proof](row, stage, picture(run.snapshot))
     if row.also:
@@ -41,7 +45,7 @@ def same(row: Row, stage: Stage, found: Picture) -> None:
 
 
 def kept(row: Row, stage: Stage, found: Picture) -> None:
-    _others(stage, found, row.struck)
+    others(stage, found, row.struck)
     for name in row.struck:
         entry = found.coverage[name]
         assert (entry["coverage"], entry["as_of"]) == (row.coverage, 1)
@@ -53,7 +57,7 @@ def kept(row: Row, stage: Stage, found: Picture) -> None:
 
 def part(row: Row, stage: Stage, found: Picture) -> None:
     assert row.part is not None
-    _others(stage, found, row.struck)
+    others(stage, found, row.struck)
     key = row.part(stage)
     for name in row.struck:
         entry = found.coverage[name]
@@ -68,7 +72,7 @@ def part(row: Row, stage: Stage, found: Picture) -> None:
 
 def told(row: Row, stage: Stage, found: Picture) -> None:
     assert row.truth is not None
-    _others(stage, found, row.struck)
+    others(stage, found, row.struck)
     [name] = row.struck
     entry = found.coverage[name]
     assert (entry["coverage"], entry["as_of"]) == (row.coverage, 2)
@@ -81,8 +85,6 @@ def told(row: Row, stage: Stage, found: Picture) -> None:
 
 def _records(stage: Stage, name: str) -> dict[str, Any]:
     """The records of a clean run, as the simulator says them and as a run without a fault keeps them."""
-    from django.db import transaction
-
     faults, stage.simulator.faults[:] = list(stage.simulator.faults), []
     with transaction.atomic():
         run = stage.sync()
@@ -94,7 +96,7 @@ def _records(stage: Stage, name: str) -> dict[str, Any]:
     return found
 
 
-def _others(stage: Stage, found: Picture, struck: Collection[str]) -> None:
+def others(stage: Stage, found: Picture, struck: Collection[str]) -> None:
     """All streams that were not struck are those of a clean run."""
     for one, other in ((found.state, stage.clean.state), (found.changes, stage.clean.changes)):
         assert _without(one, struck) == _without(other, struck)

@@ -26,6 +26,7 @@ class Proof(StrEnum):
     KEPT = "The struck stream stands as of the snapshot before; all others are those of a clean run."
     PART = "The struck parent's records stand as of the snapshot before; all others are those of a clean run."
     TOLD = "The struck stream is what the service said to the end; all others are those of a clean run."
+    OWN = ""  # only what `besides` says
     NONE = "Nothing is published and nothing staged is left; the snapshot before stays the latest."
 
 
@@ -65,7 +66,7 @@ class Row:
 
 def failed(fault: str, name: str, code: str, says: str, **options: Any) -> Row:
     """The run ends and publishes nothing."""
-    return Row(fault=fault, name=name, ends="failed", code=code, says=says, proof=Proof.NONE, **options)
+    return Row(fault=fault, name=name, code=code, says=says, proof=Proof.NONE, **{"ends": "failed"} | options)
 
 
 def kept(fault: str, name: str, coverage: str, says: str, **options: Any) -> Row:
@@ -74,7 +75,9 @@ def kept(fault: str, name: str, coverage: str, says: str, **options: Any) -> Row
     return Row(fault=fault, name=name, coverage=coverage, says=says, **more)
 
 
-def told(fault: str, name: str, says: str, truth: Callable[[Stage, dict[str, Any]], dict[str, Any]], **more: Any) -> Row:
+def told(
+    fault: str, name: str, says: str, truth: Callable[[Stage, dict[str, Any]], dict[str, Any]], **more: Any
+) -> Row:
     """It is published as the service said it."""
     more = {"struck": ("destinations",)} | more
     return Row(fault=fault, name=name, says=says, truth=truth, proof=Proof.TOLD, **more)

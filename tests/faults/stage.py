@@ -37,7 +37,7 @@ def picture(snapshot: Snapshot) -> Picture:
     state, seq = locker.state(snapshot.workspace_id, snapshot.seq), snapshot.seq
     changes = Change.objects.filter(workspace_id=snapshot.workspace_id, seq=seq)
     return Picture(
-        {(row.stream, row.key): bytes(row.sha256) for row in state},
+        {(row.stream, row.key): bytes(row.sha256 or b"") for row in state},
         {(row.stream, row.key): None if row.sha256 is None else bytes(row.sha256) for row in changes},
         locker.coverage_of(snapshot),
     )
@@ -83,7 +83,7 @@ class Stage:
     def snapshot(self) -> Snapshot:
         """The newest."""
         found = Snapshot.objects.filter(workspace=self.connection.workspace).order_by("-seq").first()
-        assert found is not None
+        assert isinstance(found, Snapshot)
         return found
 
     def prepare(self, row: Row, known: dict[Any, Picture]) -> None:

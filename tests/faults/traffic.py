@@ -1,7 +1,7 @@
 """F1-F5 and F29: refusals, storms, outages, networks that fail, redirects."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -18,7 +18,17 @@ from .stage import Acting, Stage
 DESTINATIONS = "^/destinations$"
 
 
-def busy(status: int = 429, times: int | None = 1, path: str = DESTINATIONS, **options: Any) -> tuple[Fault]:
+Options = Mapping[str, Any]
+WITHOUT_END: tuple[tuple[str, Options], ...] = (
+    ("Retry-After of 10 days", {"retry_after": "864000"}),
+    ("Retry-After of 30 digits", {"retry_after": "9" * 30}),
+    ("Retry-After of 400 digits", {"retry_after": "9" * 400}),
+    ("msBeforeNext 1e300", {"value": '{"errors":[{"data":{"msBeforeNext":1e300}}]}'}),
+    ("msBeforeNext of infinity", {"value": '{"errors":[{"data":{"msBeforeNext":"Infinity"}}]}'}),
+)
+
+
+def busy(status: int = 429, times: int | None = 1, path: str = DESTINATIONS, **options: Any) -> tuple[Fault, ...]:
     return (Fault(path, "status", times=times, status=status, **options),)
 
 
@@ -71,7 +81,10 @@ def _postponed(stage: Stage, *, taken_up: bool) -> SyncRun:
     from connectors import sync as driver
 
     run = driver.perform(waiting.pk, clock=stage.clock)
-    first, again = ({entry.path for entry in part if entry.status == 200} for part in (stage.requests[:asked], stage.requests[asked:]))
+    first, again = (
+        {entry.path for entry in part if entry.status == 200}
+        for part in (stage.requests[:asked], stage.requests[asked:])
+    )
     assert (first & again == {"/"}) == taken_up
     return run
 
@@ -150,7 +163,9 @@ def _retried(status: int) -> list[Row]:
         Row(fault="F3", name=f"{status} once", faults=busy(status), also=_asked_again, struck=("destinations",)),
         Row(fault="F3", name=f"{status} five times", faults=busy(status, 5), struck=("destinations",)),
         kept("F3", f"{status} for ever at one address", "failed", says, faults=busy(status, None)),
-        failed("F3", f"{status} for ever at all addresses", "service-error", says, faults=busy(status, None, "", after=3)),
+        failed(
+            "F3", f"{status} for ever at all addresses", "service-error", says, faults=busy(status, None, "", after=3)
+        ),
     ]
 
 
@@ -226,13 +241,7 @@ F1 = [
     ),
     *(
         failed("F1", f"429, {name}", "rate-limited", ALL_DAY, faults=busy(times=None, **said))
-        for name, said in (
-            ("Retry-After of 10 days", {"retry_after": "864000"}),
-            ("Retry-After of 30 digits", {"retry_after": "9" * 30}),
-            ("Retry-After of 400 digits", {"retry_after": "9" * 400}),
-            ("msBeforeNext 1e300", {"value": '{"errors":[{"data":{"msBeforeNext":1e300}}]}'}),
-            ("msBeforeNext of infinity", {"value": '{"errors":[{"data":{"msBeforeNext":"Infinity"}}]}'}),
-        )
+        for name, said in WITHOUT_END
     ),
     kept(
         "F1", "429 for ever at one address, a second each time", "failed", "The service answered 429.",
