@@ -17,11 +17,18 @@ from tests.worlds import World, world
 pytestmark = pytest.mark.django_db
 
 
+STRUCK = tuple({name for row in ROWS for name in row.streams})
+
+
 @pytest.fixture(scope="module")
 def before(django_db_setup: None, django_db_blocker: Any) -> Iterator[tuple[World, dict[Any, Picture]]]:
     """A workspace with one snapshot of day 0, and what clean runs of day 5 gave."""
+    from connectors import runs, sync
+
     with world(django_db_blocker) as made:
-        assert made.sync().state == "published"
+        clock = Skipping()
+        asked = runs.request(made.connection, trigger="test", now=clock.now(), streams=STRUCK, enqueue=False)
+        assert sync.perform(asked.pk, clock=clock).state == "published"
         yield made, {}
 
 

@@ -100,12 +100,7 @@ def _with_schema(schema: Any) -> Callable[[Stage, Records], Records]:
     """The first rule of each plan has this JSON Schema."""
 
     def truth(stage: Stage, clean: Records) -> Records:
-        world, found = stage.simulator.api.world(), dict(clean)
-        for plan in world.plans:
-            keys = [key for key in clean if key.startswith(plan["id"] + "/")]
-            [struck] = [key for key in keys if key in _first_rules(stage)]
-            found[struck] = {**clean[struck], "jsonSchema": schema}
-        return found
+        return clean | {key: {**clean[key], "jsonSchema": schema} for key in _first_rules(stage)}
 
     return truth
 
@@ -115,12 +110,12 @@ def _first_rules(stage: Stage) -> set[str]:
     from tests.simulating import ask
 
     stream, keys = registry.get("segment").stream("tracking_plan_rules"), set()
+    faults, stage.simulator.faults[:] = list(stage.simulator.faults), []
     for plan in stage.simulator.api.world().plans:
-        faults, stage.simulator.faults[:] = list(stage.simulator.faults), []
         answer = ask(stage.simulator, f"/tracking-plans/{plan['id']}/rules", params={"pagination[count]": "1"})
-        stage.simulator.faults[:] = faults
         rule = answer.json()["data"]["rules"][0]
         keys.add(records.key_of(stream, {**rule, "trackingPlanId": plan["id"]}))
+    stage.simulator.faults[:] = faults
     return keys
 
 

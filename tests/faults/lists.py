@@ -6,7 +6,7 @@ from connectors.models import Anomaly, Receipt, SyncRun
 from connectors.segment.simulator import Fault
 
 from .row import IN_PAGES, PAGED, Proof, Row, kept, told
-from .stage import Stage
+from .stage import AGAIN, Stage, picture
 
 AT = "^/destinations$"
 PLANS = ("tracking_plans", "tracking_plan_rules", "roles")
@@ -72,9 +72,9 @@ def _odd(kind: str) -> Any:
     return check
 
 
-def _waited_a_minute(stage: Stage, run: SyncRun) -> None:
+def _waited(stage: Stage, run: SyncRun) -> None:
     assert run.finished_at is not None
-    assert (run.finished_at - run.queued_at).total_seconds() > 59
+    assert (run.finished_at - run.queued_at).total_seconds() > AGAIN - 1
     readings(2)(stage, run)
 
 
@@ -89,8 +89,6 @@ def _plan_deleted(stage: Stage) -> SyncRun:
 
 
 def _gone_everywhere(stage: Stage, run: SyncRun) -> None:
-    from .stage import picture
-
     gone, found = _plan(stage, 1), picture(run.snapshot)
     clean = stage.clean.state
     assert found.state == {
@@ -125,8 +123,6 @@ def _points_nowhere(stage: Stage, run: SyncRun) -> None:
 
 
 def _log_of_before(stage: Stage, run: SyncRun) -> None:
-    from .stage import picture
-
     known = {key for stream, key in stage.base.state if stream == "audit_events"}
     now = {key for stream, key in picture(run.snapshot).state if stream == "audit_events"}
     assert known <= now
@@ -181,7 +177,7 @@ ROWS = [
     ),
     Row(
         fault="F21", name="the list is empty, once", faults=(Fault(AT, "empty", by_reading=True),),
-        struck=("destinations",), also=_waited_a_minute, besides="It was read a second time, a minute later.",
+        struck=("destinations",), also=_waited, besides="It was read a second time, a minute later.",
     ),
     told(
         "F21", "the list is empty, always", "It had records before and has none now; it was read twice.",
@@ -196,7 +192,7 @@ ROWS = [
     ),
     Row(
         fault="F22", name="half of the list is gone, once", faults=(Fault(AT, "half", by_reading=True),),
-        struck=("destinations",), also=_waited_a_minute, besides="It was read a second time, a minute later.",
+        struck=("destinations",), also=_waited, besides="It was read a second time, a minute later.",
     ),
     told(
         "F22", "half of the list is gone, always", "More than 30 % of its records are gone; it was read twice.", _half,
@@ -226,8 +222,6 @@ ROWS = [
 
 def _log(stage: Stage) -> Records:
     from connectors import locker
-
-    from .stage import picture
 
     keys = sorted(key for stream, key in stage.base.state if stream == "audit_events")
     assert keys == sorted(key for stream, key in picture(stage.snapshot()).state if stream == "audit_events")

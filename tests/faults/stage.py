@@ -15,11 +15,13 @@ from django.urls import reverse
 from connectors import locker, runs
 from connectors import sync as driver
 from connectors.models import Change, Connection, Snapshot, SyncRun
+from connectors.reading import Tempo
 from connectors.segment.simulator import Fault, Simulator, serve
 from tests.clocks import Skipping
 
 from .row import Row
 
+AGAIN = 10.0  # seconds before a stream that lost much is read a second time; a minute in earnest
 DAY = 5  # by then something has changed in most streams
 Key = tuple[str, str]
 
@@ -111,7 +113,7 @@ class Stage:
 
     def sync(self, clock: Skipping | None = None) -> SyncRun:
         """One run from its request to its end, or to where it waits."""
-        return driver.perform(self.request().pk, clock=clock or self.clock)
+        return driver.perform(self.request().pk, clock=clock or self.clock, tempo=Tempo(again=AGAIN))
 
     def play(self, *faults: Fault) -> SyncRun:
         """One run with these faults instead of those that were there."""
