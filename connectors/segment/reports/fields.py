@@ -4,6 +4,7 @@ A value that is missing is None. One that cannot be read is a state: it is there
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 
 from ...spec import UNREADABLE, Cell, Json, Record, State
 
@@ -13,6 +14,7 @@ UNREADABLE_CELL = State("unknown", "Unreadable", "Segment sent a value of a type
 UNREADABLE_WORD = "(unreadable)"
 NOT_SAID = State("unknown", "Unknown", "Segment does not say.")
 DISABLED = State("off", "Disabled")
+LONGEST_COUNT = 30  # digits; a longer one is no count
 
 
 def at(record: Json, *path: str) -> Json:
@@ -58,6 +60,46 @@ def number(value: Json) -> int | float | State | None:
     if value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)):
         return value
     return UNREADABLE_CELL
+
+
+def whole(value: Json) -> int | State | None:
+    """A count, which Segment writes as a number or, where it may be large, as a string of digits."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= LONGEST_COUNT:
+        return int(value)
+    return value if value is None or (isinstance(value, int) and not isinstance(value, bool)) else _whole(value)
+
+
+def _whole(value: Json) -> int | State:
+    return int(value) if isinstance(value, float) and value.is_integer() else UNREADABLE_CELL
+
+
+def count(value: Json) -> int:
+    """The same where counts are added up: nothing for what is missing or unreadable."""
+    found = whole(value)
+    return found if isinstance(found, int) else 0
+
+
+def moment(value: Json) -> datetime | None:
+    """A time that Segment wrote, None when it is none; one without a zone is UTC, as all of Segment's are."""
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return found if found is None or found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def days(start: datetime | None, end: datetime | None) -> int | None:
+    """Whole days from one to the other; None when either is not known."""
+    return None if start is None or end is None else max(0, (end - start) // timedelta(days=1))
+
+
+def day(value: Json) -> str:
+    """The day of a time that Segment wrote, "" when it is none."""
+    return word(value)[:10] if moment(value) else ""
+
+
+def many(number: int, noun: str) -> str:
+    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def enabled(value: Json) -> str | State:

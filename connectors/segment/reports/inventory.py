@@ -45,12 +45,33 @@ class Inventory:
         return _names(self.sources)
 
     @cached_property
+    def destination_names(self) -> dict[str, str]:
+        return _names(self.destinations)
+
+    @cached_property
     def warehouse_names(self) -> dict[str, str]:
         return _names(self.warehouses)
 
     @cached_property
     def plan_names(self) -> dict[str, str]:
         return _names(self.plans)
+
+    @cached_property
+    def user_names(self) -> dict[str, str]:
+        return {fields.identity(user): fields.name_of(user, "email") for user in self.view.records("users")}
+
+    def source(self, id_: str) -> str | None:
+        """What a source is called; its id when it was not seen, None when there is none."""
+        return self.source_names.get(id_, id_) or None
+
+    def destination(self, id_: str) -> str | None:
+        return self.destination_names.get(id_, id_) or None
+
+    def warehouse(self, id_: str) -> str | None:
+        return self.warehouse_names.get(id_, id_) or None
+
+    def person(self, id_: str) -> str | None:
+        return self.user_names.get(id_, id_) or None
 
     # --- links ---
 
@@ -76,6 +97,13 @@ class Inventory:
         for destination in self.destinations:
             found[fields.identity(destination, "sourceId")].append(destination)
         return found
+
+    def grouped(self, stream: str, by: str) -> dict[str, tuple[Record, ...]]:
+        """The records of a stream by the id that they name in the field `by`, each group in order of names."""
+        found = defaultdict(list)
+        for record in self.view.records(stream):
+            found[fields.identity(record, by)].append(record)
+        return {key: fields.in_order(values, "title") for key, values in found.items()}
 
     def _links(self, stream: str, one: str, many: str) -> Links:
         found = defaultdict(list)
