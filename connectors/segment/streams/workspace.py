@@ -1,0 +1,27 @@
+"""The workspace itself and the labels in it."""
+
+from ...spec import KEEP, Group, Stream, Way
+from .common import DOCS
+
+BASICS = Group("workspace", "Workspace", "Name and labels of the workspace.")
+
+WORKSPACE = Stream(
+    name="workspace",
+    title="Workspace",
+    group=BASICS,
+    about="Name, slug and id: all that the API tells of a workspace.",
+    ways=(Way(path="/", items="workspace", paged=False),),
+    key=("id",),
+    shape={"id": KEEP, "slug": KEEP, "name": KEEP},
+    source=DOCS + "Workspaces",
+)
+LABELS_IN_USE = Stream(
+    name="labels",
+    title="Labels",
+    group=BASICS,
+    about="Labels that sort sources into environments, teams and the like.",
+    ways=(Way(path="/labels", items="labels", paged=False),),
+    key=("key", "value"),
+    shape={"key": KEEP, "value": KEEP, "description": KEEP},
+    source=DOCS + "Labels",
+)
