@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from ...spec import Cell, Column, Json, Record, Report, ReportSpec, Row, State, Table, View
+from ...spec import Cell, Column, Json, Record, Report, ReportSpec, Row, State, View
 from . import fields, functions
 from .between import MAPPINGS, on
 from .inventory import Inventory
@@ -70,21 +70,24 @@ NOTES = (
 def build(view: View, only: Mapping[str, str]) -> Report:
     inventory = Inventory(view)
     tables = (
-        Table(
+        inventory.table(
             "models",
             "Reverse ETL models",
             MODEL_COLUMNS,
             lambda: _models(inventory),
-            note=inventory.note(MODELS, MAPPINGS),
+            MODELS,
+            MAPPINGS,
         ),
-        Table("audiences", "Audiences", AUDIENCE_COLUMNS, lambda: _audiences(inventory), note=inventory.note(AUDIENCES)),
-        Table("traits", "Computed traits", TRAIT_COLUMNS, lambda: _traits(inventory), note=inventory.note(TRAITS)),
-        Table(
+        inventory.table("audiences", "Audiences", AUDIENCE_COLUMNS, lambda: _audiences(inventory), AUDIENCES),
+        inventory.table("traits", "Computed traits", TRAIT_COLUMNS, lambda: _traits(inventory), TRAITS),
+        inventory.table(
             "spaces",
             "Spaces",
             SPACE_COLUMNS,
             lambda: _spaces(inventory),
-            note=inventory.note(SPACES, AUDIENCES, TRAITS),
+            SPACES,
+            AUDIENCES,
+            TRAITS,
         ),
     )
     return Report(tables, _facts(inventory), notes=NOTES)

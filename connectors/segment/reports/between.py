@@ -50,7 +50,9 @@ class Between:
             FILTERS: self.filters.get(id_, ()) if id_ else (),
             MAPPINGS: self.mappings.get(id_, ()) if id_ else (),
             TRANSFORMATIONS: _meant(self.transformations.get(source, ()), kind) if source else (),
-            INSTANCES: tuple(each for end in dict.fromkeys((source, id_)) if end for each in self.instances.get(end, ())),
+            INSTANCES: tuple(
+                each for end in dict.fromkeys((source, id_)) if end for each in self.instances.get(end, ())
+            ),
         }
 
     def on_route(self, route: Route) -> Cell:

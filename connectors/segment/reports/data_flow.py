@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ...spec import Cell, Column, Report, ReportSpec, Row, State, Table, View
+from ...spec import Cell, Column, Report, ReportSpec, Row, State, View
 from . import between, drawing, fields
 from .between import Between
 from .inventory import PLANS, Inventory
@@ -38,12 +38,14 @@ NOTES = (
 def build(view: View, only: Mapping[str, str]) -> Report:
     inventory = Inventory(view)
     found, held = routes(inventory), Between(inventory)
-    table = Table(
+    table = inventory.table(
         "routes",
         "Routes",
         COLUMNS,
         lambda: (_row(held, route) for route in found),
-        note=inventory.note("sources", *RECEIVERS, *between.STREAMS),
+        "sources",
+        *RECEIVERS,
+        *between.STREAMS,
     )
     return Report((table,), _facts(inventory, found), drawing.draw(inventory, found), NOTES)
 

@@ -46,7 +46,7 @@ NOTES = (
 
 
 def rows(inventory: Inventory) -> Iterator[Row]:
-    """Three rows, one for each kind of call, of every source that follows a plan; those without an answer are unknown."""
+    """Of every source that follows a plan a row for each kind of call; where there is no answer, all is unknown."""
     known = {
         (fields.identity(record, "sourceId"), fields.identity(record, "trackingPlanId")): record
         for record in inventory.view.records(SETTINGS)

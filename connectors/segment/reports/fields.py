@@ -14,6 +14,8 @@ UNREADABLE_CELL = State("unknown", "Unreadable", "Segment sent a value of a type
 UNREADABLE_WORD = "(unreadable)"
 NOT_SAID = State("unknown", "Unknown", "Segment does not say.")
 DISABLED = State("off", "Disabled")
+LEFT_OUT = State("off", "Left out", "Selective sync leaves it out.")
+PARTLY = "Some of the figures that are added up are missing or unreadable."
 LONGEST_COUNT = 30  # digits; a longer one is no count
 
 
@@ -73,10 +75,11 @@ def _whole(value: Json) -> int | State:
     return int(value) if isinstance(value, float) and value.is_integer() else UNREADABLE_CELL
 
 
-def count(value: Json) -> int:
-    """The same where counts are added up: nothing for what is missing or unreadable."""
-    found = whole(value)
-    return found if isinstance(found, int) else 0
+def total(values: Iterable[Json]) -> int | State:
+    """The sum of counts. What is missing or unreadable among them makes it a lower bound, and that is said."""
+    held = [whole(value) for value in values]
+    known = sum(each for each in held if isinstance(each, int))
+    return known if all(isinstance(each, int) for each in held) else State("unknown", f"At least {known:,}", PARTLY)
 
 
 def moment(value: Json) -> datetime | None:

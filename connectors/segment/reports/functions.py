@@ -48,27 +48,32 @@ INSTANCE_COLUMNS = (
 
 def tables(inventory: Inventory) -> tuple[Table, ...]:
     return (
-        Table(
+        inventory.table(
             "functions",
             "Functions",
             FUNCTION_COLUMNS,
             lambda: _functions(inventory),
-            note=inventory.note("functions", CODE),
+            "functions",
+            CODE,
         ),
-        Table(
+        inventory.table(
             "instances",
             "Insert functions in use",
             INSTANCE_COLUMNS,
             lambda: _instances(inventory),
-            note=inventory.note("insert_function_instances"),
+            "insert_function_instances",
         ),
     )
 
 
 def _functions(inventory: Inventory) -> Iterator[Row]:
-    codes = {fields.identity(code): code for code in inventory.view.records(CODE)}
+    codes = {_key(code): code for code in inventory.view.records(CODE)}
     for function in fields.in_order(inventory.view.records("functions"), "displayName"):
-        yield _function(inventory, function, codes.get(fields.identity(function)))
+        yield _function(inventory, function, codes.get(_key(function)))
+
+
+def _key(function: Record) -> tuple[str, str]:
+    return fields.identity(function, "resourceType"), fields.identity(function)
 
 
 def _function(inventory: Inventory, function: Record, code: Record | None) -> Row:

@@ -5,10 +5,10 @@ plans are not: there may be a hundred thousand of them.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
-from ...spec import Cell, Coverage, Covered, Record, State, View, standing
+from ...spec import Cell, Column, Coverage, Covered, Record, Row, State, Table, View, standing
 from . import fields
 
 PLANS = ("tracking_plans", "tracking_plan_sources")
@@ -113,6 +113,18 @@ class Inventory:
 
     # --- what may be said ---
 
+    def table(
+        self,
+        name: str,
+        title: str,
+        columns: tuple[Column, ...],
+        rows: Callable[[], Iterator[Row]],
+        *streams: str,
+        partition: str = "",
+    ) -> Table:
+        """A table that is made of these streams, and says so when one of them was not read completely."""
+        return Table(name, title, columns, rows, note=self.note(*streams), partition=partition)
+
     def note(self, *streams: str) -> str:
         """What was not read of these streams and why, as sentences; "" when all were read completely."""
         return " ".join(_end(f"{_said(each)}. {each.reason}") for each in self._incomplete(streams))
@@ -134,11 +146,12 @@ class Inventory:
         """How many records a stream has, or why nobody knows."""
         return self.tally(self.view.count(stream), stream)
 
-    def tally(self, number: int, stream: str, *others: str) -> Cell:
-        """A number counted over these streams, or the state of the first that was not read completely."""
+    def tally(self, number: Cell, stream: str, *others: str) -> Cell:
+        """A figure made of these streams, or the state of the first that was not read completely."""
         for covered in self._incomplete((stream, *others)):
             state = standing(covered)
-            before = f"{number} as of snapshot {covered.as_of}." if covered.as_of else ""
+            said = number.word if isinstance(number, State) else number
+            before = f"{said} as of snapshot {covered.as_of}." if covered.as_of and said is not None else ""
             return State(state.name, state.word, f"{_end(state.why)} {before}".strip())
         return number
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from ...spec import Cell, Column, Record, Report, ReportSpec, Row, Table, View
+from ...spec import Cell, Column, Record, Report, ReportSpec, Row, View
 from . import alterations, between, fields, functions
 from .between import FILTERS, INSTANCES, MAPPINGS, STREAMS, TRANSFORMATIONS, Between
 from .inventory import Inventory
@@ -73,21 +73,22 @@ def build(view: View, only: Mapping[str, str]) -> Report:
     inventory = Inventory(view)
     held = Between(inventory)
     tables = (
-        Table(
+        inventory.table(
             "destinations",
             "By destination",
             DESTINATION_COLUMNS,
             lambda: (_destination(held, each) for each in inventory.destinations),
-            note=inventory.note("destinations", *STREAMS),
+            "destinations",
+            *STREAMS,
         ),
-        Table("filters", "Filters", FILTER_COLUMNS, lambda: _filters(held), note=inventory.note(FILTERS)),
-        Table("mappings", "Mappings", MAPPING_COLUMNS, lambda: _mappings(held), note=inventory.note(MAPPINGS)),
-        Table(
+        inventory.table("filters", "Filters", FILTER_COLUMNS, lambda: _filters(held), FILTERS),
+        inventory.table("mappings", "Mappings", MAPPING_COLUMNS, lambda: _mappings(held), MAPPINGS),
+        inventory.table(
             "transformations",
             "Transformations",
             TRANSFORMATION_COLUMNS,
             lambda: _transformations(held),
-            note=inventory.note(TRANSFORMATIONS),
+            TRANSFORMATIONS,
         ),
         *functions.tables(inventory),
     )

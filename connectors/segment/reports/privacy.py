@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from ...spec import Cell, Column, Json, Record, Report, ReportSpec, Row, State, Table, View
+from ...spec import Cell, Column, Json, Record, Report, ReportSpec, Row, State, View
 from . import fields
 from .inventory import Inventory
 
@@ -73,9 +73,9 @@ def build(view: View, only: Mapping[str, str]) -> Report:
     requests = tuple(sorted(view.records(REQUESTS), key=_order, reverse=True))
     now = _newest(requests)
     tables = (
-        Table("requests", "Requests", REQUEST_COLUMNS, lambda: _requests(requests, now), note=inventory.note(REQUESTS)),
-        Table("summary", "By type", SUMMARY_COLUMNS, lambda: _summary(requests, now), note=inventory.note(REQUESTS)),
-        Table("suppressed", "Suppressed", SUPPRESSED_COLUMNS, lambda: _suppressed(view), note=inventory.note(SUPPRESSED)),
+        inventory.table("requests", "Requests", REQUEST_COLUMNS, lambda: _requests(requests, now), REQUESTS),
+        inventory.table("summary", "By type", SUMMARY_COLUMNS, lambda: _summary(requests, now), REQUESTS),
+        inventory.table("suppressed", "Suppressed", SUPPRESSED_COLUMNS, lambda: _suppressed(view), SUPPRESSED),
     )
     return Report(tables, _facts(inventory, requests, now), notes=NOTES)
 
@@ -151,7 +151,7 @@ def _summary(requests: Iterable[Record], now: datetime | None) -> Iterator[Row]:
             _type(fields.at(held[0], "regulationType")),
             _status(fields.at(held[0], "status")),
             len(held),
-            sum(fields.count(fields.at(request, "subjects", "count")) for request in held),
+            fields.total(fields.at(request, "subjects", "count") for request in held),
             fields.text(fields.at(held[-1], "createdAt")),
             fields.text(fields.at(held[0], "createdAt")),
             max(lengths, default=None),
@@ -163,13 +163,11 @@ def _words(request: Record) -> tuple[str, str]:
 
 
 def _suppressed(view: View) -> Iterator[Row]:
-    entries, subjects = Counter[str](), Counter[str]()
+    counts: dict[str, list[Json]] = defaultdict(list)
     for record in view.records(SUPPRESSED):
-        type_ = fields.identity(record, "subjectType")
-        entries[type_] += 1
-        subjects[type_] += fields.count(fields.at(record, "count"))
-    for type_ in sorted(entries):
-        yield (type_ or None, entries[type_], subjects[type_])
+        counts[fields.identity(record, "subjectType")].append(fields.at(record, "count"))
+    for type_, held in sorted(counts.items()):
+        yield (type_ or None, len(held), fields.total(held))
 
 
 # --- facts --------------------------------------------------------------------------------------
@@ -178,7 +176,7 @@ def _suppressed(view: View) -> Iterator[Row]:
 def _facts(inventory: Inventory, requests: tuple[Record, ...], now: datetime | None) -> tuple[tuple[str, Cell], ...]:
     status = Counter(fields.identity(request, "status") for request in requests)
     waiting = [days for request in requests if (days := _waiting(request, now)) is not None]
-    subjects = sum(fields.count(fields.at(record, "count")) for record in inventory.view.records(SUPPRESSED))
+    subjects = fields.total(fields.at(record, "count") for record in inventory.view.records(SUPPRESSED))
     return (
         ("Requests", inventory.total(REQUESTS)),
         ("Open", inventory.tally(sum(map(_open, requests)), REQUESTS)),
@@ -191,7 +189,7 @@ def _facts(inventory: Inventory, requests: tuple[Record, ...], now: datetime | N
 SPEC = ReportSpec(
     name="privacy",
     title="Privacy requests",
-    question="Which requests to delete or suppress people's data were made, how far are they, and how long did they take?",
+    question="Which requests to delete or suppress data were made, how far are they, and how long did they take?",
     streams=(REQUESTS, SUPPRESSED),
     build=build,
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from ...spec import Cell, Column, Record, Report, ReportSpec, Row, State, Table, View
+from ...spec import Cell, Column, Record, Report, ReportSpec, Row, State, View
 from . import enforcement, fields
 from .inventory import PLANS, Inventory
 
@@ -34,12 +34,12 @@ NOTES = (
 
 def build(view: View, only: Mapping[str, str]) -> Report:
     inventory = Inventory(view)
-    table = Table(
+    table = inventory.table(
         "sources",
         "Sources",
         COLUMNS,
         lambda: _rows(inventory),
-        note=inventory.note("sources"),
+        "sources",
     )
     return Report((table,), _facts(inventory), notes=NOTES)
 

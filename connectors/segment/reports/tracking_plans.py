@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from ...spec import Cell, Column, Record, Report, ReportSpec, Row, Table, View
+from ...spec import Cell, Column, Record, Report, ReportSpec, Row, View
 from . import enforcement, fields, schema
 from .enforcement import SETTINGS
 from .inventory import PLANS, Inventory
@@ -42,27 +42,28 @@ NOTES = (
 def build(view: View, only: Mapping[str, str]) -> Report:
     inventory = Inventory(view)
     plan = only.get("plan_id", "")
-    plans = Table(
+    plans = inventory.table(
         "plans",
         "Tracking plans",
         PLAN_COLUMNS,
         lambda: (_plan(inventory, plan) for plan in inventory.plans),
-        note=inventory.note("tracking_plans"),
+        "tracking_plans",
     )
-    rules = Table(
+    rules = inventory.table(
         "rules",
         "Rules",
         RULE_COLUMNS,
         lambda: _rules(inventory, plan),
-        note=inventory.note(RULES),
+        RULES,
         partition="plan_id",
     )
-    enforced = Table(
+    enforced = inventory.table(
         "enforcement",
         "What plans do not foresee",
         enforcement.COLUMNS,
         lambda: enforcement.rows(inventory),
-        note=inventory.note(SETTINGS, *PLANS),
+        SETTINGS,
+        *PLANS,
     )
     return Report((plans, rules, enforced), _facts(inventory), notes=NOTES)
 
