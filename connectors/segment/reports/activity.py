@@ -70,7 +70,7 @@ NOTES = (
 def build(view: View, only: Mapping[str, str]) -> Report:
     inventory = Inventory(view)
     trail = Trail(inventory)
-    note = inventory.note(EVENTS)
+    note = inventory.note(EVENTS, "users")  # who is a person hangs on the members
     tables = (
         Table("months", "By month", MONTH_COLUMNS, lambda: _months(trail), note=note),
         Table(
@@ -236,7 +236,7 @@ def _facts(trail: Trail) -> tuple[tuple[str, Cell], ...]:
     last = max((held.last for held in trail.types.values()), default="")
     return (
         ("Events", trail.inventory.total(EVENTS)),
-        ("People who changed something", tally(kinds[PERSON], EVENTS)),
+        ("People who changed something", tally(kinds[PERSON], EVENTS, "users")),
         ("Tokens that changed something", tally(kinds[BY_TOKEN], EVENTS)),
         ("Oldest event", tally(first[:10] or None, EVENTS)),
         ("Newest event", tally(last[:10] or None, EVENTS)),
