@@ -319,7 +319,7 @@ def test_a_part_is_named_by_an_id_that_another_table_lists(spec: ReportSpec) -> 
         if not table.partition:
             continue
         listing = next(each for each in report.tables if each is not table and "id" in [c.name for c in each.columns])
-        parts = [row["id"] for row in rows(report, listing.name)]
+        parts = [str(row["id"]) for row in rows(report, listing.name)]
         held = [row for part in parts for row in rows(spec.build(Fake(WORKSPACE), {table.partition: part}), table.name)]
         assert all(row[table.partition] in parts for row in held)
         assert sorted(map(str, held)) == sorted(map(str, rows(report, table.name))), (spec.name, table.name)

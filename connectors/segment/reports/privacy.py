@@ -175,15 +175,23 @@ def _suppressed(view: View) -> Iterator[Row]:
 
 def _facts(inventory: Inventory, requests: tuple[Record, ...], now: datetime | None) -> tuple[tuple[str, Cell], ...]:
     status = Counter(fields.identity(request, "status") for request in requests)
-    waiting = [days for request in requests if (days := _waiting(request, now)) is not None]
     subjects = fields.total(fields.at(record, "count") for record in inventory.view.records(SUPPRESSED))
     return (
         ("Requests", inventory.total(REQUESTS)),
         ("Open", inventory.tally(sum(map(_open, requests)), REQUESTS)),
-        ("Longest open, in days at least", inventory.tally(max(waiting, default=0), REQUESTS)),
+        ("Longest open, in days at least", inventory.tally(_longest(requests, now), REQUESTS)),
         ("Failed overall", inventory.tally(status["FAILED"], REQUESTS)),
         ("Suppressed subjects", inventory.tally(subjects, SUPPRESSED)),
     )
+
+
+def _longest(requests: Iterable[Record], now: datetime | None) -> Cell:
+    """How long the open request has waited that has waited longest; nothing when none is open."""
+    waits = [_waiting(request, now) for request in requests if _open(request)]
+    known = max((each for each in waits if each is not None), default=None)
+    if None not in waits:
+        return known
+    return State("unknown", "Unknown" if known is None else str(known), "Of an open request the time is not readable.")
 
 
 SPEC = ReportSpec(
