@@ -351,7 +351,7 @@ WORKSPACE: dict[str, list[Any]] = {
             "enabled": True,
             "properties": {"email": {"enabled": False, "type": "string"}, "total": {"enabled": True}, "phone": False},
         },
-        {"warehouseId": "h1", "sourceId": "s1", "collection": "pages", "enabled": False, "properties": {}},
+        {"warehouseId": "h1", "sourceId": "s1", "collection": "pages", "enabled": False, "properties": {"url": False}},
     ],
     "warehouse_connection_state": [{"warehouseId": "h1", "connectionState": "FAILED"}],
     "profiles_warehouses": [

@@ -47,6 +47,18 @@ def test_a_day_adds_something_only_to_the_day_before(days: list[tuple[str, str]]
     assert [row["calls_day"] for row in found[::-1]] == said
 
 
+def test_the_first_day_of_a_period_adds_all_that_was_counted() -> None:
+    users = [{"timestamp": "2026-03-01T00:00:00Z", "periodStart": 1772323200}]
+    found = rows(build("usage", Fake(workspace(usage_mtu=users))), "days")
+    assert (found[-1]["day"], found[-1]["calls_day"]) == ("2026-03-01", 100)
+
+
+@pytest.mark.parametrize("second", [1e300, -(10**18), "9" * 20, True, {UNREADABLE: "list"}])
+def test_a_period_that_begins_at_no_time_is_unreadable(second: Any) -> None:
+    users = [{"timestamp": "2026-03-02T00:00:00Z", "periodStart": second}]
+    assert unknown(rows(build("usage", Fake(workspace(usage_mtu=users))), "days")[0]["start"])
+
+
 def test_sources_show_their_newest_figures_and_each_day() -> None:
     report = build("usage", Fake(WORKSPACE))
     lost, web = rows(report, "sources")
@@ -167,7 +179,7 @@ def test_a_connection_that_nobody_tried_is_said_to_be_so(coverage: Coverage) -> 
 def test_selective_sync_names_what_is_left_out() -> None:
     orders, pages = rows(build("warehouse-syncs", Fake(WORKSPACE)), "selective")
     assert (orders["enabled"], orders["properties"], orders["off"]) == ("Copied", 3, ("email", "phone"))
-    assert (word(pages["enabled"]), pages["properties"], pages["off"]) == ("Left out", 0, ())
+    assert (word(pages["enabled"]), pages["properties"], pages["off"]) == ("Left out", 1, ("url",))
 
 
 def test_a_profile_warehouse_names_its_space() -> None:

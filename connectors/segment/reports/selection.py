@@ -24,7 +24,10 @@ Ids = tuple[str, str]  # of a warehouse and a source
 
 
 class Selection:
-    """What is chosen, counted in one go when it is first asked for."""
+    """What is chosen, counted in one go when it is first asked for.
+
+    Properties count in collections that are copied: of a collection that is left out nothing is copied anyway.
+    """
 
     def __init__(self, inventory: Inventory) -> None:
         self._inventory = inventory
@@ -35,8 +38,9 @@ class Selection:
         for record in self._inventory.view.records(SELECTIVE):
             ids = (fields.identity(record, "warehouseId"), fields.identity(record, "sourceId"))
             seen.add(ids)
-            collections[ids] += fields.at(record, "enabled") is False
-            properties[ids] += len(_off(record))
+            left_out = fields.at(record, "enabled") is False
+            collections[ids] += left_out
+            properties[ids] += 0 if left_out else len(_off(record))
         return collections, properties, seen
 
     @property

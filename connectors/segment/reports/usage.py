@@ -96,17 +96,21 @@ def _days(view: View) -> Iterator[Row]:
         yield (
             day or None,
             fields.whole(fields.at(calls.get(day), "apiCalls")),
-            _of_day(calls, day, before.get(day, "")),
+            _of_day(calls, day, before.get(day, ""), begins=_second(fields.at(held, "periodStart"))),
             *_users(held),
             _second(fields.at(held, "periodStart")),
             _second(fields.at(held, "periodEnd")),
         )
 
 
-def _of_day(calls: Mapping[str, Record], day: str, before: str) -> Cell:
-    """How many were added to the day before; nothing is said where that day is not known or the count began anew."""
-    known = fields.whole(fields.at(calls.get(day), "apiCalls"))
-    earlier = fields.whole(fields.at(calls.get(before), "apiCalls"))
+def _of_day(calls: Mapping[str, Record], day: str, before: str, begins: Cell) -> Cell:
+    """How many were added to the day before, or on the first day of a period.
+
+    Nothing is said where the day before is not known, or the count began anew.
+    """
+    known, earlier = (fields.whole(fields.at(calls.get(each), "apiCalls")) for each in (day, before))
+    if isinstance(begins, str) and begins[:10] == day:
+        return known
     follows = fields.days(fields.moment(before), fields.moment(day)) == 1 and before[:7] == day[:7]
     if not (isinstance(known, int) and isinstance(earlier, int) and follows):
         return None

@@ -69,6 +69,7 @@ NOTES = (
     "Asked for the state of a connection, Segment tries to connect to the warehouse: the portal asks only where an "
     "administrator turned that on.",
     "The text of a notice may hold data from the warehouse: only its severity and a fingerprint are kept.",
+    "“Properties switched off” counts those of collections that are copied: of the others nothing is copied anyway.",
     "Selective sync decides what is copied from now on. What was copied before stays in the warehouse.",
 )
 
