@@ -53,21 +53,26 @@ ROLES = (
         "Workspace Member",
         "Sees what its roles allow, and Segment may leave out the rest without a word: what is missing from a list "
         "proves nothing. It is the least privilege on the Business plan, with Source Read-only, Tracking Plan "
-        "Read-only and Warehouse Destination Read-only; other plans do not offer these roles. Without a role it "
-        "opens only the name of the workspace. Write keys stay hidden from it, and people and groups may stay "
-        "hidden too.",
+        "Read-only and Warehouse Destination Read-only, and where these are used Function Read-only and Unify and "
+        "Engage Read-only; other plans hardly offer these roles. Without a role it opens only the name of the "
+        "workspace. Write keys stay hidden from it; people, groups, usage and the audit trail may stay hidden too.",
         doubt="Read with a Workspace Member token: Segment may leave out what the token's roles do not cover, without "
         "a word, so absence proves nothing here.",
     ),
 )
 
 NEVER = (
-    "Nothing is written to Segment: the portal sends GET requests only.",
+    "Nothing is written to Segment: the portal sends GET requests only. Two reads that make Segment do something all "
+    "the same are off until an administrator turns them on.",
     "The token is stored encrypted and never shown again; pages show its last four characters.",
     "Write keys are not kept: only how many the token was shown, and a keyed fingerprint of each.",
-    "Values of settings of sources, destinations and warehouses are not kept: only the names of the settings.",
-    "Code and settings of functions are not read.",
-    "Events, profiles, audiences and identifiers of end users are not read.",
+    "Values of settings of sources, destinations, warehouses and functions are not kept: only the names of the "
+    "settings, and for a source how its tracking plan is enforced. Of credentials that Segment holds only the kind.",
+    "Code of functions and queries of Reverse ETL models are not kept: only size and sha256, unless an administrator "
+    "turns their text on. Literal values in mappings are left out; those in transformations, and the keys that hash "
+    "properties, are kept as keyed fingerprints only.",
+    "End users who asked for deletion or suppression are kept as keyed fingerprints only.",
+    "Events, profiles, members of audiences and sample values are not read; figures of events and of audiences are.",
 )
 
 HINTS = (
@@ -105,8 +110,8 @@ HINTS = (
         "Segment knows nothing at this address (404)",
         "The feature is not switched on in this workspace, or the token may not see it. Segment does not tell which.",
         "Look in Segment whether the workspace has the feature that the stream names (Protocols for tracking "
-        "plans, the Business plan for user groups). If it has, the token needs the role; if not, there is nothing "
-        "to do.",
+        "plans and transformations, the Business plan for user groups and the audit trail). If it has, the token "
+        "needs the role; if not, there is nothing to do.",
         "admin",
     ),
     Hint(

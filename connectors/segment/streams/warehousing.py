@@ -59,7 +59,7 @@ WAREHOUSE_SYNC_SCHEDULES = Stream(
     },
     per_minute=SLOW,
     gate=WAREHOUSE_READER,
-    source=DOCS + "Warehouses",
+    source=DOCS + "Selective-Sync",
 )
 WAREHOUSE_SYNCS = Stream(
     name="warehouse_syncs",
@@ -90,7 +90,7 @@ WAREHOUSE_SYNCS = Stream(
     gate=WAREHOUSE_READER,
     grows=True,
     most_pages=10,
-    source=DOCS + "Warehouses",
+    source=DOCS + "Selective-Sync",
 )
 WAREHOUSE_SELECTIVE_SYNCS = Stream(
     name="warehouse_selective_syncs",
