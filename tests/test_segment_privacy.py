@@ -67,6 +67,11 @@ def test_a_request_without_a_readable_time_waits_for_nobody_knows_how_long(creat
     assert unknown(dict(report.facts)["Longest open, in days at least"])
 
 
+def test_a_request_of_which_the_status_is_not_known_may_be_open() -> None:
+    report = build("privacy", Fake(workspace(regulations=[regulation("r1", "", "2026-03-01T00:00:00Z")])))
+    assert word(dict(report.facts)["Open"]) == "At least 0"
+
+
 def test_where_no_request_is_open_none_has_waited() -> None:
     report = build("privacy", Fake(workspace(regulations=[regulation("r1", "FINISHED", "2026-03-01T00:00:00Z")])))
     assert (dict(report.facts)["Open"], dict(report.facts)["Longest open, in days at least"]) == (0, None)

@@ -80,8 +80,11 @@ def test_facts_are_the_newest_figures_and_sums_of_events() -> None:
         "Events received": 1500,
         "Events delivered": 400,
         "Events not delivered": 40,
-        "Enabled sources without an event": 1,
+        "Enabled sources without an event": State("unknown", "At least 1", fields.PARTLY),  # nothing is said of one
     }
+    received = [*WORKSPACE["delivery_received"], {"sourceId": "s4", "day": "2026-03-02", "total": 0}]
+    known = build("usage", Fake(workspace(delivery_received=received)))
+    assert dict(known.facts)["Enabled sources without an event"] == 2
 
 
 # --- delivery -----------------------------------------------------------------------------------
@@ -112,7 +115,7 @@ def test_an_unreadable_figure_makes_a_sum_a_lower_bound() -> None:
     (web,) = rows(report, "ingest")
     assert word(web["received"]) == "At least 5"
     assert word(dict(report.facts)["Events received"]) == "At least 5"
-    assert dict(report.facts)["Enabled sources without an event"] == 0
+    assert unknown(dict(report.facts)["Enabled sources without an event"])
 
 
 @pytest.mark.parametrize("coverage", INCOMPLETE)
@@ -180,6 +183,16 @@ def test_selective_sync_names_what_is_left_out() -> None:
     orders, pages = rows(build("warehouse-syncs", Fake(WORKSPACE)), "selective")
     assert (orders["enabled"], orders["properties"], orders["off"]) == ("Copied", 3, ("email", "phone"))
     assert (word(pages["enabled"]), pages["properties"], pages["off"]) == ("Left out", 1, ("url",))
+
+
+@pytest.mark.parametrize(
+    "said", [{"enabled": None}, {"properties": None}, {"properties": {"email": {"type": "string"}}}]
+)
+def test_what_is_left_out_is_a_lower_bound_when_a_switch_is_not_known(said: dict[str, Any]) -> None:
+    first, second = WORKSPACE["warehouse_selective_syncs"]
+    report = build("warehouse-syncs", Fake(workspace(warehouse_selective_syncs=[{**first, **said}, second])))
+    assert word(dict(report.facts)["Collections switched off"]) == "At least 1"
+    assert unknown(rows(report, "pairs")[1]["properties_off"])
 
 
 def test_a_profile_warehouse_names_its_space() -> None:

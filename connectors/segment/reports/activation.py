@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from ...spec import Cell, Column, Json, Record, Report, ReportSpec, Row, State, View
 from . import fields, functions
-from .between import MAPPINGS, on
+from .between import MAPPINGS, how_many, on
 from .inventory import Inventory
 
 MODELS, SPACES, AUDIENCES, TRAITS = "reverse_etl_models", "spaces", "audiences", "computed_traits"
@@ -207,11 +207,11 @@ def _facts(inventory: Inventory) -> tuple[tuple[str, Cell], ...]:
     audiences = tuple(inventory.view.records(AUDIENCES))
     broken = sum(isinstance(_status(fields.at(each, "status")), State) for each in audiences)
     return (
-        ("Reverse ETL models enabled", inventory.tally(len(on(inventory.view.records(MODELS))), MODELS)),
+        ("Reverse ETL models enabled", inventory.tally(how_many([*inventory.view.records(MODELS)]), MODELS)),
         ("Spaces", inventory.total(SPACES)),
-        ("Audiences enabled", inventory.tally(len(on(audiences)), AUDIENCES)),
+        ("Audiences enabled", inventory.tally(how_many(audiences), AUDIENCES)),
         ("Audiences that failed", inventory.tally(broken, AUDIENCES)),
-        ("Computed traits enabled", inventory.tally(len(on(inventory.view.records(TRAITS))), TRAITS)),
+        ("Computed traits enabled", inventory.tally(how_many([*inventory.view.records(TRAITS)]), TRAITS)),
     )
 
 

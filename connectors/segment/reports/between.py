@@ -1,6 +1,6 @@
 """What stands between a source and a receiver: filters, mappings, transformations and insert functions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 
 from ...spec import Cell, Record, State
@@ -13,6 +13,7 @@ TRANSFORMATIONS, INSTANCES = "transformations", "insert_function_instances"
 STREAMS = (FILTERS, MAPPINGS, TRANSFORMATIONS, INSTANCES)
 NOUNS = {FILTERS: "filter", MAPPINGS: "mapping", TRANSFORMATIONS: "transformation", INSTANCES: "insert function"}
 NOTHING = State("na", "Nothing", "Nothing that is enabled stands in between: events pass as the source sends them.")
+UNSURE = "Of some it is not known whether they are enabled."
 
 Held = dict[str, tuple[Record, ...]]
 
@@ -62,8 +63,23 @@ class Between:
         held = self.of(route.source_id, route.receiver if route.type == "destination" else None)
         counts = {stream: len(on(records)) for stream, records in held.items()}
         known = tuple(fields.many(number, NOUNS[stream]) for stream, number in counts.items() if number)
-        unread = self.inventory.unread(*STREAMS)
-        return (*known, unread) if known and unread else known or self.inventory.unknown(*STREAMS) or NOTHING
+        missing = self.missing(held)
+        return (*known, missing.why) if known and missing else known or missing or NOTHING
+
+    def missing(self, held: Mapping[str, Collection[Record]]) -> State | None:
+        """Why there may be more in between than is known."""
+        doubt = any(map(unsure, held.values()))
+        return self.inventory.unknown(*STREAMS) or (State("unknown", "Unknown", UNSURE) if doubt else None)
+
+
+def how_many(records: Collection[Record], enabled: bool = True) -> Cell:
+    """How many are enabled, or disabled; a lower bound where of some nobody knows."""
+    known = len(on(records) if enabled else off(records))
+    return fields.at_least(known, not unsure(records), UNSURE)
+
+
+def unsure(records: Collection[Record]) -> bool:
+    return len(on(records)) + len(off(records)) < len(records)
 
 
 def on(records: Iterable[Record]) -> Sequence[Record]:

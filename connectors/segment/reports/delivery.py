@@ -160,12 +160,13 @@ def _total(inventory: Inventory, stream: str) -> Cell:
     return fields.total(fields.at(record, "total") for record in inventory.view.records(stream))
 
 
-def _silent(inventory: Inventory) -> int:
+def _silent(inventory: Inventory) -> Cell:
     """Sources that are enabled and of which Segment counted no event on any day that was read."""
     totals: dict[str, list[Json]] = {}
     for record in inventory.view.records(INGEST[0]):
         totals.setdefault(fields.identity(record, "sourceId"), []).append(fields.at(record, "total"))
-    silent = {source for source, held in totals.items() if fields.total(held) == 0}
-    return sum(
-        fields.at(source, "enabled") is True and fields.identity(source) in silent for source in inventory.sources
-    )
+    enabled = {fields.identity(each): fields.at(each, "enabled") for each in inventory.sources}
+    known = {source: fields.total(totals[source]) if source in totals else None for source in enabled}
+    silent = sum(each is True and known[source] == 0 for source, each in enabled.items())
+    sure = all(isinstance(known[source], int) for source, each in enabled.items() if each is not False)
+    return fields.at_least(silent, sure, fields.PARTLY)

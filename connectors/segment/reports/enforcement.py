@@ -36,6 +36,7 @@ CALLS = {
 }
 FORWARDS = ("forwardingViolationsTo", "forwardingBlockedEventsTo")
 COMMON = {"ALLOW": "Allowed", "BLOCK": "Blocked", "OMIT_PROPERTIES": "Omitted", "OMIT_TRAITS": "Omitted"}
+UNSURE = "Of some sources it is not known what they do."
 NOT_ABOUT = State("na", "Not applicable", "Segment has this setting for track calls only.")
 NOT_ASKED = State("na", "No plan", "These settings matter only to a source that follows a tracking plan.")
 NOTES = (
@@ -135,8 +136,11 @@ def _word(cell: Cell) -> str:
     return (cell.word if isinstance(cell, State) else str(cell)).lower()
 
 
-def open_sources(inventory: Inventory) -> int:
-    """Sources that let events pass which their plan does not know."""
-    held = inventory.view.records(SETTINGS)
-    track = ((fields.identity(each, "sourceId"), fields.at(each, "settings", "track")) for each in held)
-    return len({source for source, said in track if fields.at(said, "allowUnplannedEvents") is True})
+def open_sources(inventory: Inventory) -> Cell:
+    """How many sources let events pass which their plan does not know; a lower bound where of some nobody knows."""
+    said = {
+        fields.identity(each, "sourceId"): fields.at(each, "settings", "track", "allowUnplannedEvents")
+        for each in inventory.view.records(SETTINGS)
+    }
+    sure = all(isinstance(said.get(source), bool) for source in {*said, *inventory.plans_of_source})
+    return fields.at_least(sum(each is True for each in said.values()), sure, UNSURE)

@@ -79,7 +79,12 @@ def total(values: Iterable[Json]) -> int | State:
     """The sum of counts. What is missing or unreadable among them makes it a lower bound, and that is said."""
     held = [whole(value) for value in values]
     known = sum(each for each in held if isinstance(each, int))
-    return known if all(isinstance(each, int) for each in held) else State("unknown", f"At least {known:,}", PARTLY)
+    return at_least(known, all(isinstance(each, int) for each in held), PARTLY)
+
+
+def at_least(known: int, sure: bool, why: str) -> int | State:
+    """A number, or a lower bound with the reason why it is none but that."""
+    return known if sure else State("unknown", f"At least {known:,}", why)
 
 
 def moment(value: Json) -> datetime | None:

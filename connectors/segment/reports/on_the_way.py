@@ -104,20 +104,20 @@ def _destination(held: Between, destination: Record) -> Row:
         fields.text(fields.at(destination, "metadata", "name")),
         fields.enabled(fields.at(destination, "enabled")),
         inventory.source(source),
-        _state(inventory, passed),
-        inventory.unknown(FILTERS) or len(between.on(passed[FILTERS])),
-        inventory.unknown(FILTERS) or len(between.off(passed[FILTERS])),
-        inventory.unknown(MAPPINGS) or len(between.on(passed[MAPPINGS])),
-        inventory.unknown(MAPPINGS) or len(between.off(passed[MAPPINGS])),
-        inventory.unknown(TRANSFORMATIONS) or len(between.on(passed[TRANSFORMATIONS])),
-        inventory.unknown(INSTANCES) or len(between.on(passed[INSTANCES])),
+        _state(held, passed),
+        inventory.unknown(FILTERS) or between.how_many(passed[FILTERS]),
+        inventory.unknown(FILTERS) or between.how_many(passed[FILTERS], False),
+        inventory.unknown(MAPPINGS) or between.how_many(passed[MAPPINGS]),
+        inventory.unknown(MAPPINGS) or between.how_many(passed[MAPPINGS], False),
+        inventory.unknown(TRANSFORMATIONS) or between.how_many(passed[TRANSFORMATIONS]),
+        inventory.unknown(INSTANCES) or between.how_many(passed[INSTANCES]),
     )
 
 
-def _state(inventory: Inventory, passed: Mapping[str, tuple[Record, ...]]) -> Cell:
+def _state(held: Between, passed: Mapping[str, tuple[Record, ...]]) -> Cell:
     """Which kinds of thing an event meets. That there are none is said only when all kinds were read."""
     kinds = tuple(between.NOUNS[stream].capitalize() for stream, records in passed.items() if between.on(records))
-    return kinds or inventory.unknown(*STREAMS) or between.NOTHING
+    return kinds or held.missing(passed) or between.NOTHING
 
 
 def _filters(held: Between) -> Iterator[Row]:
@@ -167,14 +167,14 @@ def _transformations(held: Between) -> Iterator[Row]:
     }
     for source in fields.by_name(held.transformations, inventory.source_names):
         for each in held.transformations[source]:
-            kind = fields.identity(each, "destinationMetadataId")
+            kind = fields.text(fields.at(each, "destinationMetadataId"))
             yield (
                 fields.name_of(each),
                 fields.identity(each),
                 fields.enabled(fields.at(each, "enabled")),
                 inventory.source(source),
                 source or None,
-                kinds.get(kind) or kind if kind else EVERY,
+                (kinds.get(kind) or kind) if isinstance(kind, str) else kind or EVERY,
                 fields.text(fields.at(each, "if")),
                 alterations.changes(each),
             )
@@ -185,8 +185,8 @@ def _facts(held: Between) -> tuple[tuple[str, Cell], ...]:
     filters = [each for group in held.filters.values() for each in group]
     bare = sum(_bare(held, fields.identity(each)) for each in inventory.destinations)
     return (
-        ("Filters enabled", inventory.tally(len(between.on(filters)), FILTERS)),
-        ("Filters disabled", inventory.tally(len(between.off(filters)), FILTERS)),
+        ("Filters enabled", inventory.tally(between.how_many(filters), FILTERS)),
+        ("Filters disabled", inventory.tally(between.how_many(filters, False), FILTERS)),
         ("Mappings enabled", inventory.tally(_enabled(held.mappings), MAPPINGS)),
         (
             "Destinations with neither filter nor mapping",
@@ -198,11 +198,13 @@ def _facts(held: Between) -> tuple[tuple[str, Cell], ...]:
 
 
 def _bare(held: Between, destination: str) -> bool:
-    return not between.on(held.filters.get(destination, ())) and not between.on(held.mappings.get(destination, ()))
+    """Whether nothing of these is there, or all of it is disabled."""
+    stands = (*held.filters.get(destination, ()), *held.mappings.get(destination, ()))
+    return len(between.off(stands)) == len(stands)
 
 
-def _enabled(groups: between.Held) -> int:
-    return sum(len(between.on(group)) for group in groups.values())
+def _enabled(groups: between.Held) -> Cell:
+    return between.how_many([each for group in groups.values() for each in group])
 
 
 SPEC = ReportSpec(

@@ -9,6 +9,7 @@ from . import fields
 from .inventory import Inventory
 
 REQUESTS, SUPPRESSED = "regulations", "suppressions"
+NO_STATUS = "Of some requests the status is missing or unreadable."
 OPEN = frozenset({"INITIALIZED", "RUNNING"})
 TYPES = {
     "DELETE_ARCHIVE_ONLY": "Delete from the archive only",
@@ -178,7 +179,7 @@ def _facts(inventory: Inventory, requests: tuple[Record, ...], now: datetime | N
     subjects = fields.total(fields.at(record, "count") for record in inventory.view.records(SUPPRESSED))
     return (
         ("Requests", inventory.total(REQUESTS)),
-        ("Open", inventory.tally(sum(map(_open, requests)), REQUESTS)),
+        ("Open", inventory.tally(fields.at_least(sum(map(_open, requests)), not status[""], NO_STATUS), REQUESTS)),
         ("Longest open, in days at least", inventory.tally(_longest(requests, now), REQUESTS)),
         ("Failed overall", inventory.tally(status["FAILED"], REQUESTS)),
         ("Suppressed subjects", inventory.tally(subjects, SUPPRESSED)),

@@ -1,7 +1,8 @@
 """Selective sync: which collections and properties of a source are copied to a warehouse, and which are not."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 
 from ...spec import Cell, Column, Json, Record, Row, Table
@@ -20,44 +21,61 @@ COLUMNS = (
     Column("source_id", "Source id", "id"),
 )
 
+UNSURE = "Of some it is not known whether they are copied."
+
 Ids = tuple[str, str]  # of a warehouse and a source
 
 
-class Selection:
-    """What is chosen, counted in one go when it is first asked for.
+@dataclass(slots=True)
+class Off:
+    """How much is switched off, and whether that is all of it.
 
     Properties count in collections that are copied: of a collection that is left out nothing is copied anyway.
     """
+
+    collections: int = 0
+    properties: int = 0
+    sure: bool = True
+
+    def add(self, record: Record) -> None:
+        copied, switches = fields.at(record, "enabled"), _switches(record)
+        self.collections += copied is False
+        self.properties += 0 if copied is False else sum(switch is False for switch in switches.values())
+        readable = isinstance(fields.at(record, "properties"), dict)
+        self.sure &= readable and all(isinstance(each, bool) for each in (copied, *switches.values()))
+
+    @property
+    def row(self) -> Row:
+        return (
+            fields.at_least(self.collections, self.sure, UNSURE),
+            fields.at_least(self.properties, self.sure, UNSURE),
+        )
+
+
+class Selection:
+    """What is chosen, counted in one go when it is first asked for."""
 
     def __init__(self, inventory: Inventory) -> None:
         self._inventory = inventory
 
     @cached_property
-    def _off(self) -> tuple[Counter[Ids], Counter[Ids], set[Ids]]:
-        collections, properties, seen = Counter[Ids](), Counter[Ids](), set[Ids]()
+    def _off(self) -> tuple[Off, dict[Ids, Off]]:
+        """Of all, and of each warehouse and source."""
+        whole, pairs = Off(), defaultdict[Ids, Off](Off)
         for record in self._inventory.view.records(SELECTIVE):
-            ids = (fields.identity(record, "warehouseId"), fields.identity(record, "sourceId"))
-            seen.add(ids)
-            left_out = fields.at(record, "enabled") is False
-            collections[ids] += left_out
-            properties[ids] += 0 if left_out else len(_off(record))
-        return collections, properties, seen
+            whole.add(record)
+            pairs[fields.identity(record, "warehouseId"), fields.identity(record, "sourceId")].add(record)
+        return whole, dict(pairs)
 
     @property
-    def collections_off(self) -> int:
-        return self._off[0].total()
-
-    @property
-    def properties_off(self) -> int:
-        return self._off[1].total()
+    def whole(self) -> Row:
+        """How many collections and properties are switched off."""
+        return self._off[0].row
 
     def counts(self, warehouse: str, source: str) -> Row:
-        """How many collections and properties are switched off between the two; unknown where nobody asked."""
-        ids = (warehouse, source)
-        collections, properties, seen = self._off
-        if ids not in seen:
-            return (self._inventory.unknown(SELECTIVE) or fields.NOT_SAID,) * 2
-        return collections[ids], properties[ids]
+        """The same between the two; unknown where nobody asked."""
+        found = self._off[1].get((warehouse, source))
+        return found.row if found else (self._inventory.unknown(SELECTIVE) or fields.NOT_SAID,) * 2
 
     def table(self, warehouse: str) -> Table:
         return self._inventory.table(
@@ -97,16 +115,12 @@ def _properties(record: Record) -> Row:
     if not isinstance(said, dict) or fields.unreadable(said):
         missing = fields.NOT_SAID if said is None else fields.UNREADABLE_CELL
         return missing, missing
-    return len(said), _off(record)
+    switches = _switches(record)
+    return len(switches), tuple(sorted(name for name, switch in switches.items() if switch is False))
 
 
-def _off(record: Record) -> tuple[str, ...]:
+def _switches(record: Record) -> dict[str, Json]:
+    """Property -> whether it is copied: a switch, or an object that has one."""
     said = fields.at(record, "properties")
-    if not isinstance(said, dict) or fields.unreadable(said):
-        return ()
-    return tuple(sorted(name for name, each in said.items() if _switch(each) is False))
-
-
-def _switch(value: Json) -> Json:
-    """A property is a switch, or an object that has one."""
-    return value.get("enabled") if isinstance(value, dict) else value
+    held = said.items() if isinstance(said, dict) else ()
+    return {name: each.get("enabled") if isinstance(each, dict) else each for name, each in held}

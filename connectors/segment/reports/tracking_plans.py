@@ -124,7 +124,10 @@ def _facts(inventory: Inventory) -> tuple[tuple[str, Cell], ...]:
         ("Of type LIVE", inventory.tally(live, "tracking_plans")),
         ("With connected sources", inventory.tally(followed, "tracking_plans", "tracking_plan_sources")),
         ("Rules", inventory.total(RULES)),
-        ("Sources that let unplanned events pass", inventory.tally(enforcement.open_sources(inventory), SETTINGS)),
+        (
+            "Sources that let unplanned events pass",
+            inventory.tally(enforcement.open_sources(inventory), SETTINGS, PLANS[1]),
+        ),
     )
 
 

@@ -299,12 +299,13 @@ def _facts(syncs: Syncs, chosen: selection.Selection) -> tuple[tuple[str, Cell],
     inventory, pairs = syncs.inventory, syncs.pairs.values()
     failing = sum(_outcome(fields.at(pair.newest, "status")) == "failed" for pair in pairs)
     never = sum(not pair.success for pair in pairs)
+    collections_off, properties_off = chosen.whole
     return (
         ("Warehouses", inventory.total("warehouses")),
         ("Connections whose newest sync failed", inventory.tally(failing, SYNCS)),
         ("Connections without a known success", inventory.tally(never, SYNCS, "warehouse_sources")),
-        ("Collections switched off", inventory.tally(chosen.collections_off, SELECTIVE)),
-        ("Properties switched off", inventory.tally(chosen.properties_off, SELECTIVE)),
+        ("Collections switched off", inventory.tally(collections_off, SELECTIVE)),
+        ("Properties switched off", inventory.tally(properties_off, SELECTIVE)),
     )
 
 
