@@ -6,7 +6,7 @@ import pytest
 
 from connectors.segment.reports import alterations
 from connectors.spec import UNREADABLE, Cell, Coverage, State
-from tests.snapshots import INCOMPLETE, WORKSPACE, Fake, build, filter_, rows, unknown, word, workspace
+from tests.snapshots import INCOMPLETE, TITLES, WORKSPACE, Fake, build, filter_, rows, unknown, word, workspace
 
 
 def by_name(table: str, held: Any = WORKSPACE, column: str = "name") -> dict[Any, dict[str, Cell]]:
@@ -208,6 +208,8 @@ def test_a_disabled_filter_does_not_stand_in_between() -> None:
     found = {row["receiver"]: row["between"] for row in rows(build("data-flow", Fake(held)), "routes")}
     assert word(found["ads"]) == "Nothing"
     assert word(by_name("destinations", held)["ads"]["state"]) == "Nothing"
+    facts = dict(build("on-the-way", Fake(held)).facts)
+    assert facts["Destinations with neither filter nor mapping"] == 2, "Mail has a mapping, ads a disabled filter"
 
 
 @pytest.mark.parametrize("said", [None, "", {UNREADABLE: "str"}])
@@ -233,6 +235,7 @@ def test_nothing_in_between_is_said_only_when_all_was_read(stream: str, coverage
     view = Fake(workspace(**{stream: []}), {stream: coverage})
     found = {row["receiver"]: row["between"] for row in rows(build("data-flow", view), "routes")}
     assert unknown(found["ads"])
+    assert TITLES[stream] in build("data-flow", view).tables[0].note
     assert unknown(found["Lake"]) or isinstance(found["Lake"], tuple)
     mail = found["Mail"]
     assert isinstance(mail, tuple)
@@ -248,6 +251,9 @@ def test_a_warehouse_is_behind_the_transformations_of_the_whole_source_only() ->
         row["receiver"]: row for row in rows(build("data-flow", Fake(WORKSPACE)), "routes") if row["source"] == "web"
     }
     assert found["Lake"]["between"] == ("1 transformation",)
+    stray = workspace(destination_filters=[{"id": "f", "enabled": True}])
+    found = {row["receiver"]: row for row in rows(build("data-flow", Fake(stray)), "routes") if row["source"] == "web"}
+    assert found["Lake"]["between"] == ("1 transformation",), "a filter that names no destination is at none"
     alone = rows(build("data-flow", Fake(WORKSPACE)), "routes")[0]
     assert alone["between"] is None, "where there is no receiver there is no way"
 
@@ -305,5 +311,7 @@ def test_settings_that_could_not_be_read_are_unknown(coverage: Coverage) -> None
     assert word(found["alone"]) == "No plan"
     report = build("tracking-plans", view)
     assert len(rows(report, "enforcement")) == 9
-    assert all(unknown(row["events"]) for row in rows(report, "enforcement"))
+    for row in rows(report, "enforcement"):
+        assert isinstance(row["events"], State)
+        assert row["events"].why.startswith("Enforcement of tracking plans: ")
     assert isinstance(dict(report.facts)["Sources that let unplanned events pass"], State)

@@ -28,6 +28,11 @@ def test_requests_say_how_long_they_took_or_have_waited() -> None:
     }
 
 
+def test_what_ended_before_it_began_took_no_days() -> None:
+    held = workspace(regulations=[regulation("r", "FINISHED", "2026-03-05T00:00:00Z", "2026-03-01T00:00:00Z")])
+    assert rows(build("privacy", Fake(held)), "requests")[0]["took"] == 0
+
+
 def test_failed_overall_is_not_called_a_failure() -> None:
     report = build("privacy", Fake(WORKSPACE))
     failed = rows(report, "requests")[0]["status"]

@@ -82,9 +82,19 @@ def test_facts_are_the_newest_figures_and_sums_of_events() -> None:
         "Events not delivered": 40,
         "Enabled sources without an event": State("unknown", "At least 1", fields.PARTLY),  # nothing is said of one
     }
-    received = [*WORKSPACE["delivery_received"], {"sourceId": "s4", "day": "2026-03-02", "total": 0}]
+    more = [{"sourceId": source, "day": "2026-03-02", "total": 0} for source in ("s3", "s4")]
+    received = [*WORKSPACE["delivery_received"], *more]
     known = build("usage", Fake(workspace(delivery_received=received)))
-    assert dict(known.facts)["Enabled sources without an event"] == 2
+    assert dict(known.facts)["Enabled sources without an event"] == 2, "one is disabled"
+
+
+def test_a_figure_of_an_older_snapshot_is_named_when_there_is_one() -> None:
+    view = Fake(workspace(usage_api_calls=[]), {"usage_api_calls": Coverage.FAILED}, as_of=3)
+    assert dict(build("usage", view).facts)["API calls, period so far"] == State(
+        "failed", "Failed", "The token may not."
+    )
+    held = dict(build("usage", Fake(WORKSPACE, {"usage_mtu": Coverage.FAILED}, as_of=3)).facts)
+    assert held["Identified users"] == State("failed", "Failed", "The token may not. 10 as of snapshot 3.")
 
 
 # --- delivery -----------------------------------------------------------------------------------
