@@ -114,5 +114,5 @@ def _packed(page: Page) -> tuple[Any, ...]:
 
 def _unpacked(parts: tuple[Any, ...]) -> Page:
     sealed, listed, asks, *rest = parts
-    asked = [Ask(*ask, embedded=inner and _unpacked(inner)) for *ask, inner in asks]
+    asked = [Ask(stream, at, part, given, inner and _unpacked(inner)) for stream, at, part, given, inner in asks]
     return Page([Sealed(*each) for each in sealed], listed, asked, *rest)
