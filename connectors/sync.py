@@ -176,6 +176,7 @@ def _plan(run: SyncRun, workspace: Workspace, wanted: Sequence[Stream], now: dat
             each.name: locker.newest_keys(workspace.pk, workspace.head, each.name) for each in wanted if each.grows
         },
         before={each.name: known.get(each.name, {}).get("records", 0) for each in wanted},
+        known=locker.known_addresses(workspace.pk),
         code=run.connection.keep_code,
         tempo=tempo,
     )

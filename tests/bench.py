@@ -130,7 +130,10 @@ def sync(portal: Portal, what: str, *options: str, expected: int | None = None) 
 
 def bench(size: str, listings: int) -> None:
     every = [group.name for group in CONNECTOR.groups]
-    readings = [("listings", [], ["--streams", LISTINGS], listings), ("standard streams", [], [], None)]
+    readings: list[tuple[str, list[str], list[str], int | None]] = [
+        ("listings", [], ["--streams", LISTINGS], listings),
+        ("standard streams", [], [], None),
+    ]
     if size != "large":  # 30,000 requests
         readings.append(("every stream", ["--groups", ",".join(every)], [], None))
     with simulator(size) as (url, token):

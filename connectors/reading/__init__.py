@@ -56,6 +56,7 @@ class Plan:
 
     newest  stream -> part -> key of the newest record known, for logs
     before  stream -> how many records are known
+    known   addresses of records that the workspace has, or had
     """
 
     workspace: str
@@ -63,6 +64,7 @@ class Plan:
     now: datetime
     newest: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     before: Mapping[str, int] = field(default_factory=dict)
+    known: locker.Addresses = locker.NONE_KNOWN
     code: bool = False
     tempo: Tempo = Tempo()
 
@@ -112,7 +114,7 @@ class Reading:
         self._connector, self._client, self._plan, self._sink = connector, client, plan, sink
         self._limits, self._clock, self._connections, self._processes = limits, clock, connections, processes
         self.streams = {stream.name: Progress(stream) for stream in plan.streams}
-        self._maker = Maker(connector, plan.workspace, plan.streams, code=plan.code)
+        self._maker = Maker(connector, plan.workspace, plan.streams, known=plan.known, code=plan.code)
         self._shop: Shop = self._maker
         self.listings: dict[int, Listing] = {}
         self._index: dict[tuple[object, ...], Listing] = {}
