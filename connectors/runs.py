@@ -16,7 +16,7 @@ from django_q.tasks import async_task
 from portal import __version__, audit
 from portal.models import User
 
-from . import locker
+from . import locker, pauses
 from .models import ACTIVE_STATES, Connection, ConnectionState, RunState, SyncRun
 
 LOST_AFTER = timedelta(seconds=90)
@@ -47,6 +47,8 @@ def request(
         raise Refused(f"“{connection.name}” is {connection.get_state_display().lower()}; only an active one is synced.")
     try:
         with transaction.atomic():
+            if pause := pauses.everything():
+                raise Refused(f"{pauses.sentence(pause)} {pauses.GOES_ON}")
             run = SyncRun.objects.create(
                 connection=connection, trigger=trigger, requested_by=by, queued_at=now, streams=list(streams)
             )

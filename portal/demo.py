@@ -90,7 +90,7 @@ def connect(token: str) -> "SyncRun":
     found = connections.check(draft, by=None, now=now)
     if found.code:
         raise Fallen(f"The demo workspace could not be connected: {found.message}")
-    connections.activate(draft, schedule="daily", hour=draft.schedule_hour, by=None, now=now)
+    connections.activate(draft, plan=draft.plan, by=None, now=now)
     return runs.request(draft, trigger="command", now=now)
 
 
