@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
@@ -71,6 +71,7 @@ class ConnectionPages(OwnPages):
             last_run=Subquery(newest.values("pk")[:1]),
             last_state=Subquery(newest.values("state")[:1]),
             last_time=Subquery(newest.values("queued_at")[:1]),
+            halted=Exists(pauses.standing(None)),
         ).order_by("name")
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
@@ -98,8 +99,10 @@ class ConnectionPages(OwnPages):
         return _with_code(display.connection_state(connection), connection.error_code)
 
     @admin.display(description="Next sync", ordering="next_sync")
-    def next_time(self, connection: Connection) -> SafeString:
-        return moment(connection.starts_next)
+    def next_time(self, connection: Any) -> SafeString | str:
+        return (
+            "Everything is paused" if connection.halted and connection.starts_next else moment(connection.starts_next)
+        )
 
     @admin.display(description="Last sync", ordering="last_time")
     def last_sync(self, connection: Any) -> SafeString | str:
@@ -125,6 +128,7 @@ def _facts(connection: Connection) -> dict[str, Any]:
         ),
         "live": connection.state in connections.LIVE,
         "pause": pauses.everything(),
+        "own_pause": pauses.standing(connection).first(),
         "checked": display.checked(connection),
         "trouble": display.trouble(connection.error_code, "", connector) if connection.error_code else None,
         "schedule": display.schedule_words(connection),

@@ -40,7 +40,7 @@ TRIGGERS: Mapping[str, str] = {
 _MISSED: Mapping[str, State] = {
     "everything-paused": State("off", "Paused"),
     "connection-paused": State("off", "Paused"),
-    "run-under-way": State("run", "Still syncing"),
+    "run-under-way": State("stale", "Still syncing"),
     "run-refused": State("failed", "Refused"),
     "worker-down": State("failed", "No worker"),
 }
@@ -206,6 +206,11 @@ class Preview:
     @property
     def words(self) -> str:
         return schedules.words(self.plan)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether its zone reads otherwise than UTC."""
+        return any(here != utc for _, here, utc in self.times)
 
 
 def preview(plan: Plan, now: datetime, count: int = 5) -> Preview:

@@ -32,8 +32,12 @@ def begin(connection: Connection | None, *, by: User | None, now: datetime, reas
 
 def end(connection: Connection | None, *, by: User | None, now: datetime) -> bool:
     """False when it is not paused."""
-    standing = SyncPause.objects.filter(connection=connection, until__isnull=True)
-    return bool(standing.update(until=now, ended_by=by))
+    return bool(standing(connection).update(until=now, ended_by=by))
+
+
+def standing(connection: Connection | None) -> QuerySet[SyncPause]:
+    """The pause of this connection, or of everything, that stands now; one or none."""
+    return SyncPause.objects.filter(connection=connection, until__isnull=True).select_related("by")
 
 
 # --- everything ---------------------------------------------------------------------------------------
@@ -41,7 +45,7 @@ def end(connection: Connection | None, *, by: User | None, now: datetime) -> boo
 
 def everything() -> SyncPause | None:
     """The pause of everything that stands now."""
-    return SyncPause.objects.select_related("by").filter(connection=None, until__isnull=True).first()
+    return standing(None).first()
 
 
 def pause_everything(*, by: User | None, now: datetime, reason: str = "", request: HttpRequest | None = None) -> bool:

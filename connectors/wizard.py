@@ -22,7 +22,7 @@ from portal.access import MANAGE, demand, needs
 from portal.adminpages import page
 from portal.models import User
 
-from . import connections, credentials, display, planner, registry, runs
+from . import connections, credentials, display, pauses, planner, registry, runs
 from .connections import NotPossible
 from .models import Connection, ConnectionState
 from .schedules import Plan
@@ -277,6 +277,7 @@ def schedule(request: HttpRequest, connection: Connection) -> HttpResponse:
         connection,
         refused=refused,
         checked=display.checked(connection),
+        pause=pauses.everything(),
         **planner.shown(typed, connection, timezone.now()),
     )
 

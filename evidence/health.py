@@ -191,9 +191,8 @@ def _missed_times(health: Health, rows: Sequence[MissedRun]) -> Matter:
     newest, many = rows[0], sum(row.times for row in rows)
     what = "A scheduled sync did not run" if many == 1 else f"{many} scheduled syncs did not run"
     when = f"{'The newest was due' if many > 1 else 'It was due'} {said_time(newest.due_at)}."
-    acts = _hint(newest.code, health).acts
     mark = display.missed_state(newest)
-    return Matter(mark, what, f"{when} {newest.explanation}", health.workspace, acts, code=newest.code)
+    return Matter(mark, what, f"{when} {newest.explanation}", health.workspace, code=newest.code)
 
 
 def _stale(connection: Connection, snapshot: Snapshot, now: datetime) -> bool:
