@@ -113,12 +113,13 @@ def only_here(settings: Any, url: str) -> None:
         ({"cron": "30 6 * * 1-5", "zone": "utc"}, Plan("cron", zone="UTC", cron="30 6 * * 1-5")),
     ],
 )
+@pytest.mark.usefixtures("region")
 def test_connect_takes_a_schedule(
-    simulator: Simulator, region: str, monkeypatch: Any, settings: Any, given: dict[str, str], plan: Plan
+    simulator: Simulator, monkeypatch: Any, settings: Any, given: dict[str, str], plan: Plan
 ) -> None:
     settings.TIME_ZONE = "Asia/Tokyo"
     monkeypatch.setattr(sys, "stdin", StringIO(simulator.tokens["owner"]))
-    call_command("connect", "segment", name="D", region=region, token_stdin=True, stdout=StringIO(), **given)
+    call_command("connect", "segment", name="D", region="demo", token_stdin=True, stdout=StringIO(), **given)
     found = Connection.objects.get()
     assert found.plan == plan
     assert (found.next_sync is None) is (plan.kind == "manual")
