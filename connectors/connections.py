@@ -215,7 +215,8 @@ def reschedule(
     if connection.state == ConnectionState.DISCONNECTED:
         raise wrong_state(connection)
     with transaction.atomic():
-        _serve(connection, now)
+        with suppress(schedules.Unsound):  # of the old schedule, which may be why it is changed
+            _serve(connection, now)
         timed = _timed(connection, plan, now)
         if connection.state not in LIVE:
             connection.next_sync = None
@@ -237,7 +238,8 @@ def disconnect(connection: Connection, *, by: User | None, now: datetime, reques
     if connection.state not in LIVE:
         raise wrong_state(connection)
     with transaction.atomic():
-        missed.write(connection, [each for each in _passed(connection, now) if missed.late(each, now)], now)
+        with suppress(schedules.Unsound):
+            missed.write(connection, [each for each in _passed(connection, now) if missed.late(each, now)], now)
         pauses.end(connection, by=by, now=now)
         credentials.wipe(connection)
         connection.state, connection.next_sync = ConnectionState.DISCONNECTED, None
@@ -317,11 +319,12 @@ def next_start(connection: Connection, after: datetime) -> datetime | None:
 def start_due(now: datetime) -> list[SyncRun]:
     """Serves every connection whose time has come; each of them once, whoever is first. Returns the runs."""
     started = []
-    for connection in Connection.objects.filter(state__in=LIVE, next_sync__lte=now):
+    for found in Connection.objects.filter(state__in=LIVE, next_sync__lte=now):
         try:
-            run = _serve(connection, now)
+            with transaction.atomic():
+                run = _serve(Connection.objects.select_for_update().get(pk=found.pk), now)
         except schedules.Unsound as error:  # a zone that this machine no longer knows must not stop the others
-            note_failure(connection, error.faults[0].code, now)
+            note_failure(found, error.faults[0].code, now)
             continue
         if run is not None:
             started.append(run)

@@ -135,6 +135,9 @@ def test_a_stored_zone_that_this_machine_does_not_know_any_more_breaks_no_page(
     for url in ("/", f"{BASE}{connected.pk}/change/", reverse("workspace", args=[connected.workspace_id])):
         assert "zone-unknown" in text(boss.get(url))
     assert "Mars/Base" in boss.get(f"{BASE}{connected.pk}/reschedule/").content.decode()
+    assert "The schedule is now" in text(reschedule(boss, connected, schedule="hourly", zone=ZONE))
+    Connection.objects.update(schedule_zone="Mars/Base", next_sync=timezone.now())
+    connections.disconnect(Connection.objects.get(), by=None, now=timezone.now())
 
 
 def test_a_disconnected_connection_has_no_schedule_to_change(boss: Client, connected: Connection) -> None:
