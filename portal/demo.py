@@ -90,8 +90,11 @@ def connect(token: str) -> "SyncRun":
     found = connections.check(draft, by=None, now=now)
     if found.code:
         raise Fallen(f"The demo workspace could not be connected: {found.message}")
-    connections.activate(draft, schedule="daily", hour=draft.schedule_hour, by=None, now=now)
-    return runs.request(draft, trigger="command", now=now)
+    connections.activate(draft, plan=draft.plan, by=None, now=now)
+    try:
+        return runs.request(draft, trigger="command", now=now)
+    except runs.Refused as error:
+        raise Fallen(f"The demo workspace is connected and was not synced: {error}") from None
 
 
 def first_sync(run: "SyncRun", say: Callable[[str], object]) -> Iterator[None]:
