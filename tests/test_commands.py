@@ -170,7 +170,7 @@ def test_sync_prints_what_it_read(connected: Connection) -> None:
     out = StringIO()
     call_command("sync", str(connected.pk), json=True, stdout=out)
     said = json.loads(out.getvalue())
-    assert set(said) == {"run", "state", "snapshot", "requests", "seconds", "streams"}
+    assert set(said) == {"run", "state", "snapshot", "requests", "seconds", "publishing", "streams"}
     assert (said["state"], said["snapshot"]) == ("published", 1)
     assert said["streams"]["sources"] == {"coverage": "complete", "pages": 1, "items": 20}
 
