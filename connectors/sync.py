@@ -75,7 +75,14 @@ def _read_and_publish(run: SyncRun, clock: Clock, tempo: Tempo) -> None:
         _same_workspace(connection, identify(connector, client))
         plan = _plan(run, workspace, wanted, clock.now(), tempo)
         reading = Reading(
-            connector, client, plan, desk, limits=limits, clock=clock, connections=settings.SYNC_CONNECTIONS
+            connector,
+            client,
+            plan,
+            desk,
+            limits=limits,
+            clock=clock,
+            connections=settings.SYNC_CONNECTIONS,
+            processes=settings.SYNC_PROCESSES,
         )
         desk.take_up(reading)
         try:
@@ -173,6 +180,7 @@ def _plan(run: SyncRun, workspace: Workspace, wanted: Sequence[Stream], now: dat
             each.name: locker.newest_keys(workspace.pk, workspace.head, each.name) for each in wanted if each.grows
         },
         before={each.name: known.get(each.name, {}).get("records", 0) for each in wanted},
+        known=locker.known_addresses(workspace.pk),
         code=run.connection.keep_code,
         tempo=tempo,
     )
