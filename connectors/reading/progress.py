@@ -106,6 +106,12 @@ class Progress:
         self.refused += listing.stage is Stage.REFUSED
         self.dirty = True
 
+    def refuse(self, listing: Listing, code: str, status: int, reason: str) -> None:
+        """A listing has ended without having been read."""
+        listing.stage, listing.code, listing.status, listing.reason = Stage.REFUSED, code, status, reason
+        listing.dirty = True
+        self.closed(listing)
+
     def reopened(self, listing: Listing) -> None:
         """A listing that had ended is read again."""
         self.refused -= listing.stage is Stage.REFUSED
