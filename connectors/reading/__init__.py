@@ -368,11 +368,14 @@ class Reading:
     def _answer(self, listing: Listing, page: Page) -> None:
         """The parent has carried the answer: nobody need be asked."""
         progress = self.streams[listing.stream.name]
-        self._forget(listing)
+        if listing.stage is Stage.OPEN and listing.opened:
+            return  # it is being asked for already
+        if listing.stage is Stage.DONE:  # its parent was read again
+            self._forget(listing)
+            progress.dropped(listing)
         progress.carried(listing, page)
         if page.sealed:
             self._sink.stage(listing, page.sealed)
-        listing.stage, listing.dirty = Stage.DONE, True
 
     def _drop(self, listing: Listing) -> None:
         """Its parent is gone: so is everything below it."""
@@ -380,8 +383,7 @@ class Reading:
             return
         self._queue.remove(listing)
         self._forget(listing)
-        was, listing.stage, listing.dirty = listing.stage, Stage.DROPPED, True
-        self.streams[listing.stream.name].dropped(was)
+        self.streams[listing.stream.name].dropped(listing)
         for child in self._children.get(listing.number, ()):
             self._drop(child)
 
