@@ -42,7 +42,8 @@ def perform(run_id: int, *, clock: Clock | None = None, tempo: Tempo | None = No
         return SyncRun.objects.get(pk=run_id)
     try:
         _read_and_publish(run, clock, tempo or TEMPO[run.lane])
-        connections.note_success(run.connection)
+        if run.lane == Lane.MAIN:
+            connections.note_success(run.connection)
     except locker.Lost:
         runs.let_go(run, clock.now())
     except Postponed as wait:
@@ -206,7 +207,8 @@ def _result(stream: Stream, reading: Reading, connection: Connection, *, wanted:
     policy = records.policy(stream, code=connection.keep_code)
     progress = reading.streams.get(stream.name)
     if progress is None:
-        return StreamResult(stream.name, policy, Coverage.NOT_REQUESTED, left_out=wanted, grows=stream.grows)
+        why = _left_out(stream) if wanted else "Not chosen for this connection."
+        return StreamResult(stream.name, policy, Coverage.NOT_REQUESTED, reason=why, left_out=wanted)
     found = progress.verdict
     assert found is not None, "a reading ends when every stream has a verdict"
     return StreamResult(
@@ -222,6 +224,10 @@ def _result(stream: Stream, reading: Reading, connection: Connection, *, wanted:
         dangling=progress.dangling,
         grows=stream.grows,
     )
+
+
+def _left_out(stream: Stream) -> str:
+    return "It is read in the slow lane, by a run of its own." if stream.slow else "This run did not ask for it."
 
 
 def _outcome(found: Sequence[StreamResult]) -> RunState:
