@@ -4,22 +4,24 @@ import signal
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.db import connection as database
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from connectors import connections, runs
+from connectors import connections, runs, schedules
 from connectors import sync as driver
 from connectors.models import Connection, RateWindow, RunState, SyncRun
 from connectors.segment.simulator import Fault
 from portal import keys
 
+from .proofs import nothing
 from .row import Proof, Row, failed
 from .stage import Acting, Stage, picture
 
@@ -137,15 +139,21 @@ def _disk_full(stage: Stage) -> SyncRun:
         with database.cursor() as cursor:
             return int(cursor.execute(f"PRAGMA {name}").fetchone()[0])
 
+    with database.cursor() as cursor:
+        cursor.execute("VACUUM")  # no free page is left
     asked = stage.request()
     most = pragma("max_page_count")
     clock = Acting(lambda: len(stage.requests) > 4, lambda: pragma(f"max_page_count = {pragma('page_count')}"))
-    with suppress(DatabaseError):
+    with pytest.raises(DatabaseError):
         driver.perform(asked.pk, clock=clock)
     pragma(f"max_page_count = {most}")
     asked.refresh_from_db()
-    assert clock.acted
-    return _taken_up(stage, asked) if asked.state != "failed" else asked
+    if asked.state != "failed":  # no room even for saying so
+        return _taken_up(stage, asked)
+    assert asked.error_code == "database"
+    stage.look(asked)
+    nothing(stage, asked)
+    return stage.sync()
 
 
 def _locked(stage: Stage) -> SyncRun:
@@ -206,9 +214,12 @@ def _at(stage: Stage, moment: datetime) -> SyncRun:
 
 def _every_day_at_the_same_second(stage: Stage) -> SyncRun:
     """Due at six: asked for once at that very second, however often somebody looks, and again a day later."""
-    row, six = stage.connection, datetime(2028, 2, 28, 6, 0, tzinfo=UTC)
+    row = stage.connection
+    six = datetime(2028, 2, 28, 6, 0, tzinfo=UTC) + schedules.delay(row.uid)
     groups = ["data-flow", "tracking-plans"]
-    Connection.objects.filter(pk=row.pk).update(schedule="daily", schedule_hour=6, next_sync=six, groups=groups)
+    Connection.objects.filter(pk=row.pk).update(
+        schedule="daily", schedule_time=time(6), schedule_zone="UTC", next_sync=six, groups=groups
+    )
     run = None
     for day in range(2):  # the 28th and the 29th
         now = six + timedelta(days=day)
@@ -310,13 +321,12 @@ ROWS = [
     ),
     Row(fault="F27", name="the connection to the database is lost while it is published", act=_connection_lost,
         apart=True, besides=LATER),
-    failed(
-        "F27",
-        "the disk is full from mid-run on",
-        "database",
-        "The database refused to store the reading.",
+    Row(
+        fault="F27",
+        name="the disk is full from mid-run on, until somebody makes room",
         act=_disk_full,
         apart=True,
+        besides="The run fails with `database`, or a later worker takes it up; the next one publishes.",
     ),
     Row(fault="F27", name="the database is locked from mid-run on", act=_locked, apart=True, besides=LATER),
     *(
