@@ -1,6 +1,6 @@
 """What a person should look at in a snapshot, and that somebody has. The only writer of `Anomaly`."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from django.db import transaction

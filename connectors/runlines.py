@@ -1,4 +1,4 @@
-"""A run stream by stream as pages show it: how it ended, which parts are missing, what is odd, what is new in the API."""
+"""A run stream by stream, as pages show it: how each ended, which parts lack, what is odd, what is new in the API."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace

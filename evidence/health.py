@@ -75,6 +75,15 @@ class Health:
         return tuple(covered for covered in self.coverage if covered.coverage in _MISSING)
 
     @property
+    def slow_news(self) -> str:
+        """What is to be said of the slow lane: that it is under way, or did not end well; "" when all is quiet."""
+        if self.slow is None or not (self.slow.active or self.slow.state in _STOPPED):
+            return ""
+        if self.slow.resume_at is not None:
+            return "waits, as the service asks"
+        return "under way" if self.slow.active else display.run_state(self.slow.state).word.lower()
+
+    @property
     def failed(self) -> SyncRun | None:
         """The run that left the connection's error, as far as can be told."""
         return self.slow if self._by_slow_lane else self.run

@@ -24,10 +24,11 @@ from .. import reports
 from ..health import health
 from ..seal import seal
 from ..text import visible
-from . import asked
+from . import anomalies, asked
 
 SNAPSHOTS = 10
 RUNS = 10
+ODD = 20
 
 
 @needs(VIEW)
@@ -57,6 +58,7 @@ def overview(request: HttpRequest, pk: int) -> HttpResponse:
         .select_related("connection", "snapshot")
         .defer("snapshot__header")
         .order_by("-pk")[:RUNS],
+        "odd": anomalies.of(workspace)[:ODD],
         "now": timezone.now(),
     }
     if found.snapshot is not None:
