@@ -158,6 +158,10 @@ class Checked:
         return sorted(((marks[word], many) for word, many in counted.items()), key=lambda pair: pair[0].name != "pass")
 
     @property
+    def unchosen(self) -> int:
+        return sum(len(group.rows) for group in self.left)
+
+    @property
     def readable(self) -> int:
         return sum(verdict.state.name == "pass" for verdict in self.verdicts)
 

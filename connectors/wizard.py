@@ -22,7 +22,7 @@ from portal.access import MANAGE, demand, needs
 from portal.adminpages import page
 from portal.models import User
 
-from . import connections, credentials, display, registry, runs
+from . import choosing, connections, credentials, display, registry, runs
 from .connections import NotPossible
 from .models import Connection, ConnectionState, Schedule
 from .spec import Connector, ConnectorError
@@ -33,7 +33,7 @@ STEPS = (
     ("connect", "Service", "What to read"),
     ("steps", "Make a token", "In the service, shown once"),
     ("token", "Name and token", "Stored encrypted"),
-    ("check", "Check", "What the token may read"),
+    ("check", "Check", "What it may read; what is read"),
     ("schedule", "Schedule", "When to read; first sync"),
 )
 HOURS = [(hour, f"{hour:02}:00 UTC") for hour in range(24)]
@@ -232,13 +232,14 @@ def _onward(request: HttpRequest, connection: Connection, step: str) -> HttpResp
 def check(request: HttpRequest, connection: Connection) -> HttpResponse:
     if not connection.token_fingerprint:
         return redirect(url("token"), connection.pk)
-    trouble = None
+    trouble, refused = None, None
     if request.method == "POST":
         try:
-            connections.check(connection, by=who(request), now=timezone.now(), request=request)
-            return redirect(url("check"), connection.pk)
+            return _checked(request, connection)
         except ConnectorError as error:
             trouble = display.trouble(error.code, error.message, registry.get(connection.connector))
+        except NotPossible as error:
+            refused = error
     found = connections.checked_workspace(connection)
     other = connections.holder_of(connection, found) if found else None
     return step_page(
@@ -247,10 +248,22 @@ def check(request: HttpRequest, connection: Connection) -> HttpResponse:
         connection,
         connector=registry.get(connection.connector),
         checked=None if trouble else display.checked(connection),
+        choice=choosing.given(request, connection, refused) if refused else choosing.shown(connection),
         trouble=trouble,
         other=other,
         ready=found is not None and other is None and trouble is None,
     )
+
+
+def _checked(request: HttpRequest, connection: Connection) -> HttpResponse:
+    """Keeps what was chosen to be read, then does what the button says: checks, or goes on."""
+    choosing.take(request, connection, who(request), timezone.now())
+    if "later" in request.POST:
+        return _onward(request, connection, "check")
+    if "go" in request.POST:
+        return redirect(url(next_step(connection)), connection.pk)
+    connections.check(connection, by=who(request), now=timezone.now(), request=request)
+    return redirect(url("check"), connection.pk)
 
 
 # --- 5 schedule ---------------------------------------------------------------------------------------

@@ -15,6 +15,15 @@ from connectors.spec import ConnectorError
 from ._exits import REFUSED, USAGE, code_for
 
 
+def _groups() -> str:
+    """The groups of each connector; a star for the standard ones."""
+    names = [
+        f"{slug}: {', '.join(f'{group.name}*' if group.standard else group.name for group in connector.groups)}"
+        for slug, connector in registry.all_connectors().items()
+    ]
+    return f"{'; '.join(names)} (* standard)"
+
+
 class Command(BaseCommand):
     requires_system_checks = []  # scripts call it often; `manage.py check` and the tests run them
     help = (
@@ -32,6 +41,12 @@ class Command(BaseCommand):
         parser.add_argument("--role", default="owner", help="the role the token was made with (default: owner)")
         parser.add_argument("--schedule", default="daily", choices=["manual", "hourly", "daily", "weekly"])
         parser.add_argument("--hour", type=int, default=6, help="hour of the day for daily and weekly (0 to 23, UTC)")
+        parser.add_argument(
+            "--groups", help=f"what is read, with commas between (default: the standard ones). {_groups()}"
+        )
+        parser.add_argument(
+            "--keep-code", action="store_true", help="keep programs and queries as text, not only digests"
+        )
         parser.add_argument("--json", action="store_true", help="print the outcome as JSON on standard output")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -62,6 +77,7 @@ class Command(BaseCommand):
         connections.set_credential(
             connection, name=options["name"], region=options["region"], token=token, role=options["role"], now=now
         )
+        self._choose(connection, options)
         self.stderr.write("Checking what the token opens …")
         found = connections.check(connection, by=None, now=now)
         if found.code:
@@ -75,3 +91,9 @@ class Command(BaseCommand):
             "region": found.region,
             "streams": {name: capability.verdict for name, capability in found.streams.items()},
         }
+
+    def _choose(self, connection: Connection, options: dict[str, Any]) -> None:
+        standard = [group.name for group in registry.get(connection.connector).groups if group.standard]
+        asked = options["groups"]
+        groups = standard if asked is None else [name for part in asked.split(",") if (name := part.strip())]
+        connections.choose_groups(connection, groups, options["keep_code"], by=None, now=timezone.now())
