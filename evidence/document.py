@@ -180,15 +180,17 @@ def _gap(name: str, covered: Covered | None, snapshot: int) -> str:
     if covered is None:
         return f"{name}: unknown. Snapshot {snapshot} says nothing of it."
     if covered.parts:
-        return f"{covered.title}: {in_part(covered)}{_sentence(covered.reason)} All others were read."
+        return f"{covered.title}: {in_part(covered)} All others were read."
     happened = _HAPPENED.get(covered.coverage) or standing(covered).word.lower()
     return f"{covered.title}: {happened}.{_sentence(covered.reason)} {_stands_for(covered.as_of)}"
 
 
 def in_part(covered: Covered) -> str:
-    """What happened to its parts: `1 of 40 tracking plans was denied; its records are as of snapshot 3.`"""
+    """What happened to its parts, and why: `1 of 40 tracking plans was denied; its records are as of snapshot 3.`"""
     alike = Counter((part.coverage, part.as_of) for part in covered.parts)
-    return " ".join(_happened(covered, many, how, as_of) for (how, as_of), many in sorted(alike.items()))
+    said = [_happened(covered, many, how, as_of) for (how, as_of), many in sorted(alike.items())]
+    reasons = {part.reason for part in covered.parts}
+    return f"{' '.join(said)}{_sentence(reasons.pop() if len(reasons) == 1 else covered.reason)}"
 
 
 def _happened(covered: Covered, many: int, how: Coverage, as_of: int) -> str:
@@ -207,7 +209,7 @@ def _happened(covered: Covered, many: int, how: Coverage, as_of: int) -> str:
 def account(covered: Covered, snapshot: int) -> str:
     """What a coverage table says beside the numbers: how it was read or why not, and what is odd about it."""
     if covered.parts:
-        said = f"{in_part(covered)}{_sentence(covered.reason)}"
+        said = in_part(covered)
     elif covered.coverage is Coverage.COMPLETE:
         said = _whole(covered) + (" This run did not ask for it." if covered.as_of < snapshot else "")
     else:

@@ -27,6 +27,7 @@ from connectors.models import (
 )
 from connectors.spec import ANOMALIES, Coverage, Covered, Hint, State, standing
 
+from .document import in_part
 from .reports import coverage
 
 WORKER_LATE = timedelta(seconds=60)
@@ -285,7 +286,8 @@ def _incomplete(health: Health) -> Matter:
     many = f"{len(health.missing)} of {len(health.coverage)} streams were not read{whole}"
     acts = "admin" if any(covered.coverage is Coverage.DENIED for covered in health.missing) else "time"
     mark = State("denied", "Denied") if acts == "admin" else replace(standing(first), why="")
-    return Matter(mark, many, f"{named}{more}. {first.reason}".strip(), health.workspace, acts, health.run)
+    why = in_part(first) if first.parts else first.reason
+    return Matter(mark, many, f"{named}{more}. {why}".strip(), health.workspace, acts, health.run)
 
 
 def _stale(connection: Connection, snapshot: Snapshot, now: datetime) -> bool:

@@ -388,6 +388,29 @@ def test_only_those_who_may_acknowledge_and_only_of_this_workspace(
     assert anomaly(read).acknowledged_at is None
 
 
+def test_pages_with_all_of_it_keep_a_strict_policy_and_can_be_read_without_eyes_or_mouse(
+    manager: Any, boss: Any, read: World, at: str
+) -> None:
+    from connectors.models import SyncRun
+
+    from .test_look import Page
+
+    run = SyncRun.objects.get(connection=read.connection, state="partial")
+    connection = f"/admin/connectors/connection/{read.connection.pk}"
+    urls = [f"{at}/", f"{at}/snapshots/2/", f"{at}/anomalies/", f"/runs/{run.pk}/"]
+    pages = [(url, manager.get(url)) for url in urls]
+    pages += [(url, boss.get(url)) for url in (f"{connection}/change/", f"{connection}/choose/", "/")]
+    pages += [(url, boss.get(url)) for url in (f"/admin/connectors/syncrun/{run.pk}/change/",)]
+    pages += [("refused", manager.post(f"{at}/anomalies/", {"anomaly": [anomaly(read).pk]}))]
+    for url, answer in pages:
+        page = Page(answer.content.decode())
+        assert page.forbidden == [], url
+        assert page.unreadable() == [], url
+        assert len(page.all("h1")) == 1, url
+        ids = [held["id"] for _, held in page.tags if "id" in held]
+        assert len(ids) == len(set(ids)), url
+
+
 def test_parts_and_anomalies_ask_the_same_whatever_their_number(auditor: Any, read: World, at: str) -> None:
     from django.db import connection as database
     from django.test.utils import CaptureQueriesContext
