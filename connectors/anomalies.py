@@ -79,14 +79,7 @@ def acknowledge(
         for row in rows:
             row.acknowledged_at, row.acknowledged_by, row.explanation = now, by, said
             row.save(update_fields=["acknowledged_at", "acknowledged_by", "explanation"])
-            audit.record(
-                audit.Action.ANOMALY_ACKNOWLEDGED,
-                actor=by,
-                target=row.snapshot,
-                request=request,
-                stream=row.stream,
-                kind=row.kind,
-                explanation=row.explanation,
-                at=now,
-            )
+            detail = {"stream": row.stream, "kind": row.kind, "explanation": said}
+            acknowledged = audit.Action.ANOMALY_ACKNOWLEDGED
+            audit.record(acknowledged, actor=by, target=row.snapshot, request=request, at=now, **detail)
     return len(rows)

@@ -151,9 +151,8 @@ def choose_groups(
     if strange := sorted(set(groups) - {group.name for group in known}):
         raise NotPossible("group-unknown", f"There is no group “{strange[0][:60]}”.", field="groups")
     if not groups:
-        raise NotPossible(
-            "groups-missing", "Choose at least one group: a sync must have something to read.", field="groups"
-        )
+        nothing = "Choose at least one group: a sync must have something to read."
+        raise NotPossible("groups-missing", nothing, field="groups")
     names = [group.name for group in known if group.name in groups]
     chosen = None if names == [group.name for group in known if group.standard] else names
     if (connection.groups, connection.keep_code) == (chosen, keep_code):

@@ -27,7 +27,7 @@ from connectors.models import (
 )
 from connectors.spec import ANOMALIES, Coverage, Covered, Hint, State, standing
 
-from .document import in_part
+from .completeness import in_part
 from .reports import coverage
 
 WORKER_LATE = timedelta(seconds=60)

@@ -11,7 +11,8 @@ from connectors.spec import Connector, Coverage, Covered, Part, Record, ReportSp
 from portal.canon import canonical, digest
 
 from . import partial
-from .document import Document, Provenance, completeness, earlier
+from .completeness import completeness, earlier
+from .document import Document, Provenance
 
 
 class SnapshotView:

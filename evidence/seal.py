@@ -6,7 +6,8 @@ from connectors.models import Snapshot
 from connectors.spec import State, standing
 from portal import canon
 
-from .document import Provenance, completeness, earlier
+from .completeness import completeness, earlier
+from .document import Provenance
 from .reports import provenance
 
 

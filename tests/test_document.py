@@ -11,13 +11,13 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from connectors.spec import Cell, Column, Coverage, Covered, Edge, Flow, Node, Report, State, Table, standing
+from evidence.completeness import completeness
 from evidence.document import (
     Document,
     ExportError,
     Provenance,
     Rows,
     brief,
-    completeness,
     filename,
     freeze,
     moment,

@@ -18,7 +18,8 @@ import pytest
 import typst
 
 from connectors.spec import Cell, Column, Coverage, Covered, Edge, Flow, Node, Part, Report, State, Table
-from evidence.document import Document, ExportError, Provenance, Rows, completeness
+from evidence.completeness import completeness
+from evidence.document import Document, ExportError, Provenance, Rows
 from evidence.exports import csv, json, layout, pdf
 
 READ = datetime(2026, 11, 23, 6, 0, 41, tzinfo=UTC)

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connectors.spec import Cell, Covered, Flow, Part, State, Table
-from evidence.document import Document, Provenance, completeness
+from evidence.completeness import completeness
+from evidence.document import Document, Provenance
 
 
 def render(document: Document) -> bytes:

@@ -9,17 +9,8 @@ from itertools import groupby, islice
 from typing import Any
 
 from connectors.spec import Cell, Column, Coverage, Covered, Flow, Part, State, Table, standing
-from evidence.document import (
-    Document,
-    Provenance,
-    account,
-    brief,
-    completeness,
-    earlier,
-    figures,
-    moment,
-    wording,
-)
+from evidence.completeness import account, completeness, earlier, figures
+from evidence.document import Document, Provenance, brief, moment, wording
 from evidence.text import cut, visible, width
 
 Plain = Any  # what JSON can say
@@ -175,11 +166,10 @@ def _parts(coverage: Iterable[Covered]) -> tuple[list[Plain], str]:
 
 
 def _part(covered: Covered, part: Part) -> list[Plain]:
-    mark = standing(Covered("", "", part.coverage))
     return [
         _breakable(covered.title, 12),
         _breakable(f"{cut(part.name, 60)} ({part.key})" if part.name else part.key, 16),
-        _cell(mark, "text"),
+        _cell(standing(Covered("", "", part.coverage)), "text"),
         str(part.as_of) if part.as_of else NOTHING,
         _breakable(part.reason, 24),
     ]

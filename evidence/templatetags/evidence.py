@@ -13,7 +13,7 @@ from connectors import display, registry, troubleshooting
 from connectors.models import Anomaly, Connection, SyncRun
 from connectors.spec import ANOMALIES, Actor, Coverage, Covered, Hint, Part, State, Table, standing
 
-from ..document import account, figures
+from ..completeness import account, figures
 from ..progress import Progress, progress
 
 register = template.Library()
