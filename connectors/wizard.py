@@ -239,6 +239,8 @@ def check(request: HttpRequest, connection: Connection) -> HttpResponse:
         except ConnectorError as error:
             trouble = display.trouble(error.code, error.message, registry.get(connection.connector))
         except NotPossible as error:
+            if error.code == "wrong-state":
+                return _too_late(request, connection, error)
             refused = error
     found = connections.checked_workspace(connection)
     other = connections.holder_of(connection, found) if found else None
@@ -257,13 +259,15 @@ def check(request: HttpRequest, connection: Connection) -> HttpResponse:
 
 def _checked(request: HttpRequest, connection: Connection) -> HttpResponse:
     """Keeps what was chosen to be read, then does what the button says: checks, or goes on."""
-    choosing.take(request, connection, who(request), timezone.now())
+    with transaction.atomic():
+        fresh = _locked(connection)
+        choosing.take(request, fresh, who(request), timezone.now())
     if "later" in request.POST:
-        return _onward(request, connection, "check")
+        return _onward(request, fresh, "check")
     if "go" in request.POST:
-        return redirect(url(next_step(connection)), connection.pk)
-    connections.check(connection, by=who(request), now=timezone.now(), request=request)
-    return redirect(url("check"), connection.pk)
+        return redirect(url(next_step(fresh)), fresh.pk)
+    connections.check(fresh, by=who(request), now=timezone.now(), request=request)
+    return redirect(url("check"), fresh.pk)
 
 
 # --- 5 schedule ---------------------------------------------------------------------------------------
