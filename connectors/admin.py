@@ -16,8 +16,8 @@ from django.utils.safestring import SafeString
 from portal.adminpages import OwnPages, ReadOnlyPages, when
 from portal.templatetags.portal import DASH, digest, duration, foreign, moment, state
 
-from . import buttons, connections, display, locker, pauses, planner, registry, schedules, wizard
-from .models import Connection, ConnectionState, Receipt, Snapshot, SyncRun, Workspace
+from . import buttons, choosing, connections, display, locker, pauses, planner, registry, runlines, schedules, wizard
+from .models import Connection, ConnectionState, Lane, Receipt, Snapshot, SyncRun, Workspace
 from .spec import State
 
 RECEIPTS_A_PAGE = 100
@@ -60,13 +60,14 @@ class ConnectionPages(OwnPages):
         return self.has_view_permission(request)
 
     def get_urls(self) -> list[URLPattern]:
-        return [*wizard.urls(), *buttons.urls(), *planner.urls(), *super().get_urls()]
+        own = (*wizard.urls(), *buttons.urls(), *planner.urls(), *choosing.urls())
+        return [*own, *super().get_urls()]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         return super().changelist_view(request, {"pause": pauses.everything(), **(extra_context or {})})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
-        newest = SyncRun.objects.filter(connection=OuterRef("pk")).order_by("-pk")
+        newest = SyncRun.objects.filter(connection=OuterRef("pk"), lane=Lane.MAIN).order_by("-pk")
         return Connection.objects.annotate(
             last_run=Subquery(newest.values("pk")[:1]),
             last_state=Subquery(newest.values("state")[:1]),
@@ -129,6 +130,9 @@ def _facts(connection: Connection) -> dict[str, Any]:
         "live": connection.state in connections.LIVE,
         "pause": pauses.everything(),
         "own_pause": pauses.standing(connection).first(),
+        "choice": choosing.shown(connection),
+        "news": runlines.news(api := runlines.newest_rows([connection])),
+        "news_of": dict.fromkeys(row.run for row in api),
         "checked": display.checked(connection),
         "trouble": display.trouble(connection.error_code, "", connector) if connection.error_code else None,
         "schedule": display.schedule_words(connection),
@@ -157,7 +161,7 @@ class SyncRunPages(OwnPages):
         "records",
     )
     asked = when("queued_at", "Asked for")
-    list_filter = ("state", "trigger")
+    list_filter = ("state", "lane", "trigger")
     list_select_related = ("connection",)
     search_fields = ("connection__name", "error_code")
     ordering = ("-pk",)
@@ -195,7 +199,7 @@ def _run_facts(run: SyncRun, page_number: str) -> dict[str, Any]:
         "started_by": display.TRIGGERS.get(run.trigger, run.trigger),
         "snapshot": Snapshot.objects.filter(run=run).only("seq", "workspace").first(),
         "trouble": display.trouble(run.error_code, run.error_detail, connector) if run.error_code else None,
-        "streams": [(row, display.stream_state(row.state, row.reason)) for row in run.stream_rows.all()],
+        "lines": runlines.lines(run),
         "receipts": Paginator(run.receipts.order_by("n"), RECEIPTS_A_PAGE).get_page(page_number),
     }
 

@@ -1,9 +1,10 @@
 """What a person should look at in a snapshot, and that somebody has. The only writer of `Anomaly`."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from portal import audit
@@ -12,22 +13,17 @@ from portal.models import User
 from . import registry
 from .locker import StreamResult
 from .models import Anomaly, Snapshot
+from .spec import ANOMALIES
 
-# kind -> what it is called, and what it means
-KINDS: Mapping[str, tuple[str, str]] = {
-    "emptied": ("Emptied", "It had records before and has none now; it was read twice."),
-    "shrunk": ("Lost much", "More than 30 % of its records are gone; it was read twice."),
-    "gap": ("Gap", "It does not reach back to the newest entry that was known: entries between may be missing."),
-    "dangling": ("Points nowhere", "Records refer to others that no listing has; both were read twice."),
-}
+LONGEST = 500  # characters of an explanation
 
 
 class NotPossible(Exception):
-    """An anomaly that cannot be acknowledged; the message is for people."""
+    """An anomaly that cannot be acknowledged; the message is for people, `field` names the input it is about."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, *, field: str) -> None:
         super().__init__(message)
-        self.code, self.message = code, message
+        self.code, self.message, self.field = code, message, field
 
 
 def note(snapshot: Snapshot, results: Iterable[StreamResult]) -> None:
@@ -47,8 +43,19 @@ def _kind(result: StreamResult) -> str:
 
 
 def _detail(result: StreamResult, kind: str) -> str:
-    said = KINDS[kind][1]
+    said = ANOMALIES[kind][1]
     return f"{said} {result.dangling} of them." if kind == "dangling" else f"{said} {result.items} were read."
+
+
+def unexplained() -> QuerySet[Anomaly]:
+    """Those that nobody has acknowledged, the newest first."""
+    return listed().filter(acknowledged_at=None)
+
+
+def listed() -> QuerySet[Anomaly]:
+    """All of them with what pages show beside them, the newest first."""
+    related = Anomaly.objects.select_related("snapshot", "acknowledged_by")
+    return related.defer("snapshot__header", "snapshot__signature").order_by("-snapshot__seq", "-pk")
 
 
 def acknowledge(
@@ -56,23 +63,23 @@ def acknowledge(
 ) -> int:
     """Says that a person has looked at anomalies and why they are right; returns how many were still open.
 
-    Raises NotPossible without an explanation.
+    Raises NotPossible when none is named, without an explanation, and when it is too long to be kept whole.
     """
-    if not explanation.strip():
-        raise NotPossible("explanation-missing", "Write what explains it: that is what an auditor will read.")
+    said = " ".join(explanation.split())
+    if not pks:
+        raise NotPossible("anomaly-not-chosen", "Choose at least one of them.", field="anomaly")
+    if not said:
+        why = "Write what explains it: that is what an auditor will read."
+        raise NotPossible("explanation-missing", why, field="explanation")
+    if len(said) > LONGEST:
+        why = f"It has {len(said)} characters, and {LONGEST} are kept: say it shorter."
+        raise NotPossible("explanation-too-long", why, field="explanation")
     with transaction.atomic():
         rows = list(Anomaly.objects.select_for_update().filter(pk__in=pks, acknowledged_at=None))
         for row in rows:
-            row.acknowledged_at, row.acknowledged_by, row.explanation = now, by, explanation.strip()[:500]
+            row.acknowledged_at, row.acknowledged_by, row.explanation = now, by, said
             row.save(update_fields=["acknowledged_at", "acknowledged_by", "explanation"])
-            audit.record(
-                audit.Action.ANOMALY_ACKNOWLEDGED,
-                actor=by,
-                target=row.snapshot,
-                request=request,
-                stream=row.stream,
-                kind=row.kind,
-                explanation=row.explanation,
-                at=now,
-            )
+            detail = {"stream": row.stream, "kind": row.kind, "explanation": said}
+            acknowledged = audit.Action.ANOMALY_ACKNOWLEDGED
+            audit.record(acknowledged, actor=by, target=row.snapshot, request=request, at=now, **detail)
     return len(rows)

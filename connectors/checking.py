@@ -14,6 +14,7 @@ from .spec import Connector, ConnectorError, Identity, Moment, Record, Region, S
 OpenClient = Callable[[Region], Client]
 READABLE = "readable"
 NOT_CHECKED = "not_checked"
+NOT_CHOSEN = "Not chosen."  # begins the reason of what nobody chose
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def capabilities(connector: Connector, client: Client, wanted: Sequence[Stream])
 
 def _unasked(stream: Stream, wanted: Sequence[Stream]) -> str:
     if stream not in wanted:
-        return f"Not chosen. {stream.group.caution}".strip()
+        return f"{NOT_CHOSEN} {stream.group.caution}".strip()
     if stream.slow:
         return f"It may be asked only {stream.per_minute} times a minute: the first sync shows it."
     return "It is read for each record of another stream, and that one gave none."

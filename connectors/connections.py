@@ -3,7 +3,7 @@
 The only writer of `Connection`. A draft becomes active only after its own workspace answered its own token.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +19,7 @@ from . import checking, credentials, missed, pauses, registry, runs, schedules
 from .http import Client
 from .models import Connection, ConnectionState, Schedule, SyncRun, Workspace
 from .schedules import Plan
-from .spec import Connector, Identity, Region, Stream
+from .spec import Connector, Identity, Region
 
 DRAFTS_LIVE = timedelta(days=7)
 LIVE = (ConnectionState.ACTIVE, ConnectionState.PAUSED)
@@ -112,7 +112,7 @@ def check(
     order = _regions_to_try(connector, connection.region, known)
     make = open_client or (lambda c, region, secret: Client(c, region.origin, secret, tries=2))
     found = checking.check(
-        connector, order, lambda region: make(connector, region, token), chosen_streams(connector, connection)
+        connector, order, lambda region: make(connector, region, token), connector.chosen(connection.groups)
     )
     changed = {"capabilities": found.as_json(), "checked_at": now}
     if found.region and connection.state == ConnectionState.DRAFT:
@@ -125,14 +125,37 @@ def check(
     return found
 
 
-def chosen_streams(connector: Connector, connection: Connection) -> list[Stream]:
-    """The streams of the groups that the connection reads: the standard ones where nobody chose."""
-    groups = connection.groups
-    return [
-        stream
-        for stream in connector.streams
-        if (stream.group.standard if groups is None else stream.group.name in groups)
-    ]
+def choose_groups(
+    connection: Connection,
+    groups: Collection[str],
+    keep_code: bool,
+    *,
+    by: User | None,
+    now: datetime,
+    request: HttpRequest | None = None,
+) -> bool:
+    """Chooses what is read from the next sync on, and whether programs are kept as text; False when it was so already.
+
+    The standard groups are kept as no choice, so that a version with a new one reads it too. Raises NotPossible.
+    """
+    if connection.state == ConnectionState.DISCONNECTED:
+        raise wrong_state(connection)
+    known = registry.get(connection.connector).groups
+    if strange := sorted(set(groups) - {group.name for group in known}):
+        raise NotPossible("group-unknown", f"There is no group “{strange[0][:60]}”.", field="groups")
+    if not groups:
+        nothing = "Choose at least one group: a sync must have something to read."
+        raise NotPossible("groups-missing", nothing, field="groups")
+    names = [group.name for group in known if group.name in groups]
+    chosen = None if names == [group.name for group in known if group.standard] else names
+    if (connection.groups, connection.keep_code) == (chosen, keep_code):
+        return False
+    with transaction.atomic():
+        connection.groups, connection.keep_code = chosen, keep_code
+        connection.save(update_fields=["groups", "keep_code"])
+        detail: dict[str, Any] = {"reads": ", ".join(names), "keep_code": keep_code}
+        audit.record(Action.CONNECTION_CHANGED, actor=by, target=connection, request=request, at=now, **detail)
+    return True
 
 
 def _regions_to_try(connector: Connector, chosen: str, known: Mapping[str, Region]) -> list[Region]:

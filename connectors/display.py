@@ -4,14 +4,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from portal.templatetags.portal import said_time
 
 from . import checking, registry, schedules, troubleshooting
 from .models import Connection, ConnectionState, MissedRun, RunState, Schedule, SyncRun
 from .schedules import Plan
-from .spec import Actor, Connector, Coverage, Covered, Hint, State, standing
+from .spec import Actor, Connector, Coverage, Covered, Hint, Part, State, standing
 
 STATES: Mapping[str, State] = {
     ConnectionState.DRAFT: State("none", "Draft", "Not finished: nothing is read yet."),
@@ -35,6 +35,7 @@ TRIGGERS: Mapping[str, str] = {
     "first": "connecting",
     "schedule": "the schedule",
     "command": "the command line",
+    "slow lane": "the sync before it",
 }
 # Why a scheduled time passed without a sync; a person's pause explains it, the others want to be looked at.
 _MISSED: Mapping[str, State] = {
@@ -67,13 +68,13 @@ def missed_state(missed: MissedRun) -> State:
     return _MISSED.get(missed.code, State("unknown", missed.code))
 
 
-def stream_state(name: str, why: str = "") -> State:
+def stream_state(name: str, why: str = "", parts: Iterable[Part] = ()) -> State:
     """A stream's verdict, coverage or progress: whatever is not known says its own name."""
     if name in _STREAMS:
         found = _STREAMS[name]
         return State(found.name, found.word, why)
     if name in set(Coverage):
-        return standing(Covered("", "", Coverage(name), reason=why))
+        return standing(Covered("", "", Coverage(name), reason=why, parts=tuple(parts)))
     return State("unknown", name.replace("_", " ").capitalize(), why)
 
 
@@ -105,13 +106,43 @@ def trouble(code: str, happened: str, connector: Connector | None) -> Trouble:
     return Trouble(code, happened or hint.title, hint)
 
 
+# --- streams in their groups ------------------------------------------------------------------------
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class InGroup(Generic[T]):
+    """A group's title, and what there is for each of its streams."""
+
+    title: str
+    rows: tuple[T, ...]
+
+
+def grouped(connector: Connector, rows: Mapping[str, T]) -> tuple[InGroup[T], ...]:
+    """What there is for each stream, by the group of the stream, in the connector's order."""
+    found: dict[str, list[T]] = {}
+    for stream in connector.streams:
+        if stream.name in rows:
+            found.setdefault(stream.group.title, []).append(rows[stream.name])
+    declared = {stream.name for stream in connector.streams}
+    if others := [row for name, row in rows.items() if name not in declared]:
+        found["Not read any more"] = others
+    return tuple(InGroup(title, tuple(held)) for title, held in found.items())
+
+
 # --- a check ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One line of the table: a stream, whether this token may read it, and the answer that says so."""
+    """One line of the table: a stream, whether this token may read it, and the answer that says so.
 
+    chosen  whether the connection reads it, as it stands now
+    """
+
+    stream: str
+    chosen: bool
     title: str
     about: str
     state: State
@@ -131,6 +162,8 @@ class Checked:
     elsewhere: tuple[tuple[str, str], ...]  # the other regions that were asked, and how that ended
     verdicts: tuple[Verdict, ...]
     trouble: Trouble | None
+    groups: tuple[InGroup[Verdict], ...] = ()
+    left: tuple[InGroup[Verdict], ...] = ()  # of what nobody chose
 
     @property
     def counts(self) -> list[tuple[State, int]]:
@@ -138,6 +171,10 @@ class Checked:
         counted = Counter(verdict.state.word for verdict in self.verdicts)
         marks = {verdict.state.word: State(verdict.state.name, verdict.state.word) for verdict in self.verdicts}
         return sorted(((marks[word], many) for word, many in counted.items()), key=lambda pair: pair[0].name != "pass")
+
+    @property
+    def unchosen(self) -> int:
+        return sum(len(group.rows) for group in self.left)
 
     @property
     def readable(self) -> int:
@@ -155,13 +192,16 @@ def checked(connection: Connection) -> Checked | None:
     expected = connection.workspace
     if workspace and expected is not None and workspace["id"] != expected.remote_id:
         code, happened = "wrong-workspace", f"The token now opens “{workspace['name']}”, not “{expected.name}”."
+    verdicts = tuple(_verdicts(connector, connection, found["streams"]))
     return Checked(
         code=code,
         workspace=workspace,
         region=region_title(connector, found["region"]),
         elsewhere=tuple(_elsewhere(connector, found["tried"], found["region"])),
-        verdicts=tuple(_verdicts(connector, found["streams"])),
+        verdicts=verdicts,
         trouble=trouble(code, happened, connector) if code else None,
+        groups=grouped(connector, {each.stream: each for each in verdicts if each.chosen}),
+        left=grouped(connector, {each.stream: each for each in verdicts if not each.chosen}),
     )
 
 
@@ -176,12 +216,24 @@ def _elsewhere(connector: Connector, tried: Mapping[str, str], answered: str) ->
             yield region_title(connector, name), troubleshooting.hint(code, connector).title
 
 
-def _verdicts(connector: Connector, streams: Mapping[str, Mapping[str, Any]]) -> Iterable[Verdict]:
+def _verdicts(
+    connector: Connector, connection: Connection, streams: Mapping[str, Mapping[str, Any]]
+) -> Iterable[Verdict]:
+    chosen = connector.chosen(connection.groups)
     for stream in connector.streams:
         if (found := streams.get(stream.name)) is not None:
-            state = stream_state(found["verdict"], found["reason"])
+            state = _checked_state(found, stream in chosen)
             gate = stream.gate if state.name != "pass" else ""
-            yield Verdict(stream.title, stream.about, state, found["path"], found["status"], found["items"], gate)
+            facts = found["path"], found["status"], found["items"], gate
+            yield Verdict(stream.name, stream in chosen, stream.title, stream.about, state, *facts)
+
+
+def _checked_state(found: Mapping[str, Any], chosen: bool) -> State:
+    """What the check kept of one stream; why it was not asked may have changed with the choice."""
+    why = found["reason"]
+    if found["verdict"] == checking.NOT_CHECKED and chosen and why.startswith(checking.NOT_CHOSEN):
+        why = "It was chosen after the check: check again to see whether it may be read."
+    return stream_state(found["verdict"], why)
 
 
 # --- the schedule -----------------------------------------------------------------------------------

@@ -422,6 +422,7 @@ class Anomaly(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["snapshot", "stream"], name="one_anomaly_per_stream")]
+        permissions = [("acknowledge_anomaly", "Can say what explains an anomaly")]
         ordering = ["-snapshot_id", "stream"]
 
     def __str__(self) -> str:

@@ -121,7 +121,7 @@ def follow_up(run: SyncRun, now: datetime) -> SyncRun | None:
     """After a published run: a run of the slow lane for what may be asked only a few times a minute."""
     published = run.state in (RunState.PUBLISHED, RunState.PARTIAL)
     connection = run.connection
-    wanted = connections.chosen_streams(registry.get(connection.connector), connection)
+    wanted = registry.get(connection.connector).chosen(connection.groups)
     if run.lane != Lane.MAIN or not published or run.streams or not any(stream.slow for stream in wanted):
         return None
     try:
@@ -161,9 +161,7 @@ def doubt_of(connection: Connection) -> str:
 def _wanted(connector: Connector, connection: Connection, run: SyncRun) -> list[Stream]:
     """The streams of a run, with the parents that they are read through: those it names, else those of its lane."""
     slow = run.lane == Lane.SLOW
-    names = set(run.streams) or {
-        each.name for each in connections.chosen_streams(connector, connection) if each.slow == slow
-    }
+    names = set(run.streams) or {each.name for each in connector.chosen(connection.groups) if each.slow == slow}
     for stream in reversed(connector.streams):
         if stream.name in names:
             names |= {way.parent for way in stream.ways[:1] if way.parent}
@@ -199,7 +197,7 @@ def _plan_digest(run: SyncRun, wanted: Sequence[Stream]) -> str:
 
 def results(reading: Reading, connector: Connector, connection: Connection) -> list[StreamResult]:
     """The coverage of every stream the connector knows, in its order; what was not asked says so."""
-    asked = {stream.name for stream in connections.chosen_streams(connector, connection)}
+    asked = {stream.name for stream in connector.chosen(connection.groups)}
     return [_result(stream, reading, connection, wanted=stream.name in asked) for stream in connector.streams]
 
 

@@ -22,7 +22,7 @@ from portal.access import MANAGE, demand, needs
 from portal.adminpages import page
 from portal.models import User
 
-from . import connections, credentials, display, pauses, planner, registry, runs
+from . import choosing, connections, credentials, display, pauses, planner, registry, runs
 from .connections import NotPossible
 from .models import Connection, ConnectionState
 from .schedules import Plan
@@ -34,7 +34,7 @@ STEPS = (
     ("connect", "Service", "What to read"),
     ("steps", "Make a token", "In the service, shown once"),
     ("token", "Name and token", "Stored encrypted"),
-    ("check", "Check", "What the token may read"),
+    ("check", "Check", "What it may read; what is read"),
     ("schedule", "Schedule", "When to read; first sync"),
 )
 DraftPage = Callable[[HttpRequest, Connection], HttpResponse]
@@ -232,13 +232,16 @@ def _onward(request: HttpRequest, connection: Connection, step: str) -> HttpResp
 def check(request: HttpRequest, connection: Connection) -> HttpResponse:
     if not connection.token_fingerprint:
         return redirect(url("token"), connection.pk)
-    trouble = None
+    trouble, refused = None, None
     if request.method == "POST":
         try:
-            connections.check(connection, by=who(request), now=timezone.now(), request=request)
-            return redirect(url("check"), connection.pk)
+            return _checked(request, connection)
         except ConnectorError as error:
             trouble = display.trouble(error.code, error.message, registry.get(connection.connector))
+        except NotPossible as error:
+            if error.code == "wrong-state":
+                return _too_late(request, connection, error)
+            refused = error
     found = connections.checked_workspace(connection)
     other = connections.holder_of(connection, found) if found else None
     return step_page(
@@ -247,10 +250,24 @@ def check(request: HttpRequest, connection: Connection) -> HttpResponse:
         connection,
         connector=registry.get(connection.connector),
         checked=None if trouble else display.checked(connection),
+        choice=choosing.given(request, connection, refused) if refused else choosing.shown(connection),
         trouble=trouble,
         other=other,
         ready=found is not None and other is None and trouble is None,
     )
+
+
+def _checked(request: HttpRequest, connection: Connection) -> HttpResponse:
+    """Keeps what was chosen to be read, then does what the button says: checks, or goes on."""
+    with transaction.atomic():
+        fresh = _locked(connection)
+        choosing.take(request, fresh, who(request), timezone.now())
+    if "later" in request.POST:
+        return _onward(request, fresh, "check")
+    if "go" in request.POST:
+        return redirect(url(next_step(fresh)), fresh.pk)
+    connections.check(fresh, by=who(request), now=timezone.now(), request=request)
+    return redirect(url("check"), fresh.pk)
 
 
 # --- 5 schedule ---------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,11 +19,11 @@ from connectors.spec import (
     Edge,
     Flow,
     Node,
+    Part,
     Report,
     Row,
     State,
     Table,
-    standing,
 )
 
 FORMAT = 1
@@ -54,6 +54,7 @@ class Provenance:
     header_sha256    digest of the signed header, 64 hex digits; previous_sha256 is its predecessor's, "" for the first
     key_id           which key signed it
     policy           redaction policy and its version
+    doubt            what no list of this reading proves, as a sentence, "" when the token saw everything
     artifact         id and title, when the document is a frozen artifact
     collected_by     who kept it, or what read it
     """
@@ -72,13 +73,16 @@ class Provenance:
     coverage: tuple[Covered, ...]
     app_version: str
     policy: str
+    doubt: str = ""
     artifact: str = ""
     collected_by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """One report of one snapshot. `name` is a slug for file names; `gaps` are sentences about what was not seen."""
+    """One report of one snapshot. `name` is a slug for file names; `gaps` are sentences about what was not seen,
+    `older` about what was seen, and by an earlier reading.
+    """
 
     title: str
     subtitle: str
@@ -86,6 +90,12 @@ class Document:
     report: Report
     name: str
     gaps: tuple[str, ...] = ()
+    older: tuple[str, ...] = ()
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """All that a reader must know before absence, or a date, is taken for proved."""
+        return (*filter(None, (self.provenance.doubt,)), *self.gaps, *self.older)
 
     def table(self, name: str = "") -> Table:
         """The table called `name`, the first one without a name. Raises ExportError `export-table`."""
@@ -96,35 +106,6 @@ class Document:
 
 
 # --- words --------------------------------------------------------------------------------------
-
-_HAPPENED = {Coverage.NOT_ENABLED: "not enabled for this workspace", Coverage.UNSTABLE: "changed while it was read"}
-
-
-def completeness(provenance: Provenance, streams: Collection[str] = ()) -> tuple[str, tuple[str, ...]]:
-    """How much of `streams` (all, when empty) the snapshot has read.
-
-    Returns a headline and one sentence for each stream that was not read completely: what happened, why, and
-    which snapshot's records stand for it. A stream that the snapshot does not know is said to be unknown.
-    """
-    known = {covered.stream: covered for covered in provenance.coverage}
-    names = tuple(dict.fromkeys(streams)) or tuple(known)
-    whole = sum(name in known and known[name].coverage is Coverage.COMPLETE for name in names)
-    noun = "stream" if len(names) == 1 else "streams"
-    headline = f"{whole} of {len(names)} {noun} complete"
-    return headline, tuple(filter(None, (_gap(name, known.get(name), provenance.snapshot) for name in names)))
-
-
-def _gap(name: str, covered: Covered | None, snapshot: int) -> str:
-    if covered is None:
-        return f"{name}: unknown. Snapshot {snapshot} says nothing of it."
-    if covered.coverage is Coverage.COMPLETE:
-        return ""
-    happened = _HAPPENED.get(covered.coverage) or standing(covered).word.lower()
-    reason = covered.reason.strip().rstrip(".")
-    said = f"{covered.title}: {happened}. {reason}." if reason else f"{covered.title}: {happened}."
-    if covered.as_of:
-        return f"{said} What is shown of it is as of snapshot {covered.as_of}."
-    return f"{said} No snapshot has read it completely, so nothing can be said of it."
 
 
 def wording(cell: Cell) -> str:
@@ -201,7 +182,7 @@ def thaw(frozen: bytes) -> Document:
             raise ExportError("export-frozen", f"This version reads frozen documents of format {FORMAT} only.")
         plain["report"] = _thaw_report(plain["report"])
         plain["provenance"] = _thaw_provenance(plain["provenance"])
-        return Document(**(plain | {"gaps": tuple(plain["gaps"])}))
+        return Document(**(plain | {name: tuple(plain.get(name, ())) for name in ("gaps", "older")}))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ExportError("export-frozen", "These bytes are no frozen document.") from error
 
@@ -221,13 +202,26 @@ def _provenance(source: Provenance) -> dict[str, Any]:
     return _fields(source) | {
         "published_at": _instant(source.published_at),
         "window": [_instant(at) for at in source.window],
-        "coverage": [_fields(covered) for covered in source.coverage],
+        "coverage": [_covered(covered) for covered in source.coverage],
     }
+
+
+def _covered(covered: Covered) -> dict[str, Any]:
+    return _fields(covered) | {"parts": [_fields(part) for part in covered.parts]}
+
+
+def _thaw_covered(plain: dict[str, Any]) -> Covered:
+    """What an older version froze has no parts."""
+    return Covered(**(plain | {"coverage": Coverage(plain["coverage"]), "parts": _parts(plain.get("parts", ()))}))
+
+
+def _parts(plain: Iterable[dict[str, Any]]) -> tuple[Part, ...]:
+    return tuple(Part(**(each | {"coverage": Coverage(each["coverage"])})) for each in plain)
 
 
 def _thaw_provenance(plain: dict[str, Any]) -> Provenance:
     start, end = plain["window"]
-    coverage = tuple(Covered(**(each | {"coverage": Coverage(each["coverage"])})) for each in plain["coverage"])
+    coverage = tuple(_thaw_covered(each) for each in plain["coverage"])
     window = (datetime.fromisoformat(start), datetime.fromisoformat(end))
     published_at = datetime.fromisoformat(plain["published_at"])
     return Provenance(**(plain | {"window": window, "published_at": published_at, "coverage": coverage}))

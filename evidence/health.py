@@ -9,35 +9,47 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from django.db.models import F, Max
+from django.urls import reverse
 
-from connectors import display, missed, registry, schedules, troubleshooting
+from connectors import anomalies, display, missed, registry, runlines, schedules, troubleshooting
 from connectors.models import (
+    Anomaly,
     Connection,
     ConnectionState,
     Heartbeat,
+    Lane,
     MissedRun,
     RunState,
+    RunStream,
     Snapshot,
     SyncRun,
     Workspace,
 )
-from connectors.spec import Coverage, Covered, Hint, State, standing
+from connectors.spec import ANOMALIES, Coverage, Covered, Hint, State, standing
 from portal.templatetags.portal import said_time
 
+from .completeness import in_part
 from .reports import coverage
 
 WORKER_LATE = timedelta(seconds=60)
+_STOPPED = (RunState.FAILED, RunState.ABANDONED)
 _MISSING = (Coverage.DENIED, Coverage.FAILED, Coverage.UNSTABLE)
 
 
 @dataclass(frozen=True)
 class Health:
-    """One workspace. `connection` is the live one, None after it was disconnected."""
+    """One workspace. `connection` is the live one, None after it was disconnected.
+
+    run   the newest run of the main lane: what "last sync" means; `slow` is the slow lane's
+    open  anomalies that nobody has acknowledged, the newest first
+    """
 
     workspace: Workspace
     connection: Connection | None
     run: SyncRun | None
     snapshot: Snapshot | None
+    slow: SyncRun | None = None
+    open: Sequence[Anomaly] = ()
     missed: Sequence[MissedRun] = ()  # scheduled times that nobody's pause explains and no reading has followed
 
     @cached_property
@@ -59,6 +71,26 @@ class Health:
         """Streams that should have been read and were not: denied, failed, unstable."""
         return tuple(covered for covered in self.coverage if covered.coverage in _MISSING)
 
+    @property
+    def slow_news(self) -> str:
+        """What is to be said of the slow lane: that it is under way, or did not end well; "" when all is quiet."""
+        if self.slow is None or not (self.slow.active or self.slow.state in _STOPPED):
+            return ""
+        if self.slow.resume_at is not None:
+            return "waits, as the service asks"
+        return "under way" if self.slow.active else display.run_state(self.slow.state).word.lower()
+
+    @property
+    def failed(self) -> SyncRun | None:
+        """The run that left the connection's error, as far as can be told."""
+        return self.slow if self._by_slow_lane else self.run
+
+    @property
+    def _by_slow_lane(self) -> bool:
+        slow, code = self.slow, self.connection.error_code if self.connection else ""
+        later = slow is not None and (self.run is None or slow.pk > self.run.pk)
+        return later and slow is not None and bool(code) and slow.error_code == code
+
     @cached_property
     def state(self) -> State:
         """The workspace in one state and word."""
@@ -67,7 +99,7 @@ class Health:
         if self.connection is None:
             return State("na", "Disconnected")
         if self.connection.error_code:
-            return State("failed", "Last sync failed")
+            return State("failed", "Slow lane failed" if self._by_slow_lane else "Last sync failed")
         if self.connection.state == ConnectionState.PAUSED:
             return State("off", "Paused")
         return self._reading()
@@ -87,20 +119,21 @@ def health(workspaces: Iterable[Workspace]) -> list[Health]:
         connection.workspace_id: connection
         for connection in Connection.objects.filter(workspace__in=held).exclude(state=ConnectionState.DISCONNECTED)
     }
-    last = SyncRun.objects.filter(connection__workspace__in=held).values("connection__workspace")
-    runs = {
-        run.connection.workspace_id: run
-        for run in SyncRun.objects.filter(pk__in=last.annotate(last=Max("pk")).values("last")).select_related(
-            "connection"
-        )
-    }
     snapshots = {
         snapshot.workspace_id: snapshot
         for snapshot in Snapshot.objects.filter(workspace__in=held, seq=F("workspace__head"))
     }
-    gone = _missed(connections.values())
+    runs, odd, gone = _newest_runs(held), _open_anomalies(held), _missed(connections.values())
     return [
-        Health(each, connections.get(each.pk), runs.get(each.pk), snapshots.get(each.pk), gone.get(each.pk, ()))
+        Health(
+            each,
+            connections.get(each.pk),
+            runs.get((each.pk, Lane.MAIN)),
+            snapshots.get(each.pk),
+            runs.get((each.pk, Lane.SLOW)),
+            odd.get(each.pk, ()),
+            gone.get(each.pk, ()),
+        )
         for each in held
     ]
 
@@ -114,12 +147,30 @@ def _missed(connections: Iterable[Connection]) -> dict[int | None, list[MissedRu
     return found
 
 
+def _newest_runs(workspaces: Sequence[Workspace]) -> dict[tuple[int | None, str], SyncRun]:
+    """The newest run of each workspace and lane."""
+    found = SyncRun.objects.filter(connection__workspace__in=workspaces).order_by()
+    newest = found.values("connection__workspace", "lane").annotate(last=Max("pk")).values("last")
+    rows = SyncRun.objects.filter(pk__in=newest).select_related("connection")
+    return {(run.connection.workspace_id, run.lane): run for run in rows}
+
+
+def _open_anomalies(workspaces: Sequence[Workspace]) -> dict[int, list[Anomaly]]:
+    found: dict[int, list[Anomaly]] = {}
+    for anomaly in anomalies.unexplained().filter(snapshot__workspace__in=workspaces):
+        found.setdefault(anomaly.snapshot.workspace_id, []).append(anomaly)
+    return found
+
+
 # --- what needs attention -----------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Matter:
-    """Something that somebody should look at. `acts` is "" when it is for whoever reads this to decide."""
+    """Something that somebody should look at. `acts` is "" when it is for whoever reads this to decide, or for `who`.
+
+    href  where it is dealt with, when that is neither the run nor the workspace
+    """
 
     state: State
     what: str
@@ -128,6 +179,8 @@ class Matter:
     acts: str = ""
     run: SyncRun | None = None
     code: str = ""
+    who: str = ""
+    href: str = ""
 
 
 def matters(healths: Sequence[Health], now: datetime) -> list[Matter]:
@@ -144,8 +197,12 @@ def _matters(health: Health, now: datetime) -> Iterable[Matter]:
         yield _abandoned(health, health.run)
     if missed_by_now := [row for row in health.missed if row.due_at <= now]:
         yield _missed_times(health, missed_by_now)
+    if health.slow is not None and health.slow.state in _STOPPED and health.slow is not health.failed:
+        yield _slow_lane(health, health.slow)
     if health.missing:
         yield _incomplete(health)
+    if health.open:
+        yield _unexplained(health)
     if health.snapshot is None and not connection.error_code and not (health.run and health.run.active):
         yield Matter(
             State("none", "Never synced"), "It has never been read", "There is no evidence yet.", health.workspace
@@ -165,8 +222,61 @@ def _hint(code: str, health: Health) -> Hint:
 
 def _failure(health: Health, connection: Connection) -> Matter:
     hint = _hint(connection.error_code, health)
+    what = f"Slow lane: {hint.title}" if health.failed is health.slow else hint.title
+    failed = State("failed", "Failed")
+    return Matter(failed, what, hint.cure, health.workspace, hint.acts, health.failed, connection.error_code)
+
+
+def _slow_lane(health: Health, run: SyncRun) -> Matter:
+    hint = _hint(run.error_code or "worker-lost", health)
+    why = f"{hint.title}. What it reads stays as of an earlier snapshot; the other streams are not affected."
     return Matter(
-        State("failed", "Failed"), hint.title, hint.cure, health.workspace, hint.acts, health.run, connection.error_code
+        display.run_state(run.state),
+        "The slow lane did not end well",
+        why,
+        health.workspace,
+        hint.acts,
+        run,
+        run.error_code,
+    )
+
+
+def _unexplained(health: Health) -> Matter:
+    """All anomalies that nobody has acknowledged in one line, with the newest ones' names."""
+    many = len(health.open)
+    named = "; ".join(f"{each.title}: {ANOMALIES[each.kind][0].lower()}" for each in health.open[:3])
+    return Matter(
+        State("unknown", "Anomaly"),
+        "1 anomaly is not explained" if many == 1 else f"{many} anomalies are not explained",
+        f"{named}{f' and {many - 3} more' if many > 3 else ''}.",
+        health.workspace,
+        who="A compliance manager, or an administrator",
+        href=reverse("anomalies", args=[health.workspace.pk]),
+    )
+
+
+def api_news(healths: Sequence[Health]) -> list[Matter]:
+    """What the newest runs noticed that the service's documentation does not say: for administrators. One query."""
+    held = {each.connection.pk: each for each in healths if each.connection is not None}
+    found: dict[int, list[RunStream]] = {}
+    for row in runlines.newest_rows(each.connection for each in held.values() if each.connection):
+        found.setdefault(row.run.connection_id, []).append(row)
+    return [_api_changed(held[pk], rows) for pk, rows in found.items()]
+
+
+def _api_changed(health: Health, rows: Sequence[RunStream]) -> Matter:
+    news = runlines.news(rows)
+    many = sum(len(each.fields) for each in news)
+    titles = list(dict.fromkeys(each.title for each in news))
+    named = f"{', '.join(titles[:4])}{f' and {len(titles) - 4} more' if len(titles) > 4 else ''}"
+    assert health.connection is not None
+    return Matter(
+        State("unknown", "New"),
+        f"The API has changed: {many} name{'' if many == 1 else 's'} that the portal does not know",
+        f"In {named}. Nothing was lost; what is new was left out or kept as it came.",
+        health.workspace,
+        "developer",
+        href=reverse("admin:connectors_connection_change", args=[health.connection.pk]) + "#api",
     )
 
 
@@ -180,10 +290,12 @@ def _incomplete(health: Health) -> Matter:
     first = health.missing[0]
     named = ", ".join(covered.title for covered in health.missing[:4])
     more = f" and {len(health.missing) - 4} more" if len(health.missing) > 4 else ""
-    many = f"{len(health.missing)} of {len(health.coverage)} streams were not read"
+    whole = " whole" if any(covered.parts for covered in health.missing) else ""
+    many = f"{len(health.missing)} of {len(health.coverage)} streams were not read{whole}"
     acts = "admin" if any(covered.coverage is Coverage.DENIED for covered in health.missing) else "time"
     mark = State("denied", "Denied") if acts == "admin" else replace(standing(first), why="")
-    return Matter(mark, many, f"{named}{more}. {first.reason}".strip(), health.workspace, acts, health.run)
+    why = in_part(first) if first.parts else first.reason
+    return Matter(mark, many, f"{named}{more}. {why}".strip(), health.workspace, acts, health.run)
 
 
 def _missed_times(health: Health, rows: Sequence[MissedRun]) -> Matter:

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from connectors import locker, registry
 from connectors.models import Snapshot
 from connectors.records import key_part
-from connectors.spec import Connector, Coverage, Covered, Record, ReportSpec
+from connectors.spec import Connector, Coverage, Covered, Part, Record, ReportSpec, Stream
 from portal.canon import canonical, digest
 
-from .document import Document, Provenance, completeness
+from . import partial
+from .completeness import completeness, earlier
+from .document import Document, Provenance
 
 
 class SnapshotView:
@@ -35,33 +38,41 @@ class SnapshotView:
 
 
 def coverage(snapshot: Snapshot, connector: Connector) -> tuple[Covered, ...]:
-    """What the snapshot knows of every stream, in the connector's order; a stream it does not name was not asked."""
+    """What the snapshot knows of every stream, in the connector's order; a stream it does not name was not asked.
+
+    Asks the database nothing; `partial.named` adds what the parts are called.
+    """
     said = locker.coverage_of(snapshot)
-    return tuple(_covered(stream.name, stream.title, said.get(stream.name)) for stream in connector.streams)
+    return tuple(_covered(stream, said.get(stream.name)) for stream in connector.streams)
 
 
-def _covered(name: str, title: str, said: Mapping[str, object] | None) -> Covered:
+def _covered(stream: Stream, said: Mapping[str, Any] | None) -> Covered:
     if said is None:
-        return Covered(name, title, Coverage.NOT_REQUESTED, reason="This snapshot was made before the portal read it.")
+        early = "This snapshot was made before the portal read it."
+        return Covered(stream.name, stream.title, Coverage.NOT_REQUESTED, reason=early, group=stream.group.title)
     return Covered(
-        name,
-        title,
-        Coverage(str(said["coverage"])),
-        items=_whole(said["items"]) or 0,
-        pages=_whole(said["pages"]) or 0,
-        claimed=_whole(said["claimed"]),
-        as_of=_whole(said["as_of"]) or 0,
-        reason=str(said["reason"]),
+        stream.name,
+        stream.title,
+        Coverage(said["coverage"]),
+        items=said["items"],
+        pages=said["pages"],
+        claimed=said["claimed"],
+        as_of=said["as_of"],
+        reason=said["reason"],
+        records=said.get("records"),
+        group=stream.group.title,
+        parts=tuple(
+            Part(key, Coverage(lack), as_of, reason) for key, (lack, as_of, reason) in said.get("parts", {}).items()
+        ),
+        anomaly=said.get("anomaly", ""),
+        dangling=said.get("dangling", 0),
     )
-
-
-def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) else None
 
 
 def provenance(snapshot: Snapshot) -> Provenance:
     """Where everything that is read from this snapshot comes from; all of it stands in the signed header."""
     header, workspace = locker.header_of(snapshot), snapshot.workspace
+    connector = registry.get(workspace.connector)
     start, end = (datetime.fromisoformat(moment) for moment in header["window"])
     return Provenance(
         workspace_name=workspace.name,
@@ -75,9 +86,10 @@ def provenance(snapshot: Snapshot) -> Provenance:
         header_sha256=snapshot.header_sha256,
         previous_sha256="" if snapshot.previous_sha256 == locker.NO_PREDECESSOR else snapshot.previous_sha256,
         key_id=snapshot.key_id,
-        coverage=coverage(snapshot, registry.get(workspace.connector)),
+        coverage=partial.named(snapshot, connector, coverage(snapshot, connector)),
         app_version=header["app"],
         policy=policy_name(header["policy"]),
+        doubt=header.get("doubt", ""),
     )
 
 
@@ -109,4 +121,5 @@ def document(snapshot: Snapshot, name: str, only: Mapping[str, str] | None = Non
         report=spec.build(SnapshotView(snapshot, connector), only or {}),
         name=spec.name,
         gaps=gaps,
+        older=earlier(source, spec.streams),
     )

@@ -6,18 +6,22 @@ from connectors.models import Snapshot
 from connectors.spec import State, standing
 from portal import canon
 
-from .document import Provenance, completeness
+from .completeness import completeness, earlier
+from .document import Provenance
 from .reports import provenance
 
 
 @dataclass(frozen=True)
 class Seal:
-    """`marks` has one state per stream; `gaps` one sentence for each that was not read completely."""
+    """`marks` has one state per stream; `gaps` says what was not read completely, `older` what an earlier snapshot
+    has read.
+    """
 
     source: Provenance
     marks: tuple[State, ...]
     headline: str
     gaps: tuple[str, ...]
+    older: tuple[str, ...]
     verified: bool
 
 
@@ -25,7 +29,7 @@ def seal(snapshot: Snapshot, source: Provenance | None = None) -> Seal:
     found = source or provenance(snapshot)
     headline, gaps = completeness(found)
     marks = tuple(standing(covered) for covered in found.coverage)
-    return Seal(found, marks, headline, gaps, verified(snapshot))
+    return Seal(found, marks, headline, gaps, earlier(found), verified(snapshot))
 
 
 def verified(snapshot: Snapshot) -> bool:

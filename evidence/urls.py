@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from .views import artifacts, auditlog, help, home, reports, runs, snapshots, workspaces
+from .views import anomalies, artifacts, auditlog, help, home, reports, runs, snapshots, workspaces
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -10,6 +10,7 @@ urlpatterns = [
     path("workspaces/<int:pk>/", workspaces.overview, name="workspace"),
     path("workspaces/<int:pk>/sync/", workspaces.sync_now, name="sync-now"),
     path("workspaces/<int:pk>/snapshots/<int:seq>/", snapshots.snapshot, name="snapshot"),
+    path("workspaces/<int:pk>/anomalies/", anomalies.index, name="anomalies"),
     path("reports/", reports.index, name="reports"),
     path("workspaces/<int:pk>/reports/<slug:name>/", reports.report, name="report"),
     path("workspaces/<int:pk>/reports/<slug:name>/keep/", reports.capture, name="capture"),

@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from connectors import connections, registry, runs
+from connectors import connections, locker, registry, runs
 from connectors.models import Connection, Receipt, RunState, Snapshot, SyncRun, Workspace
 from portal.models import AuditEntry, User
 
@@ -91,7 +91,7 @@ def test_each_permission_opens_its_own_pages_and_no_others(people: dict[str, Any
 def test_others_push_no_button(connected: Connection, people: dict[str, Any], client: Client, role: str) -> None:
     client.force_login(people[role])
     before = Connection.objects.values().get()
-    for verb in ("sync", "check-again", "pause", "resume", "reschedule", "disconnect"):
+    for verb in ("sync", "check-again", "pause", "resume", "reschedule", "disconnect", "choose"):
         assert client.post(f"{BASE}{connected.pk}/{verb}/", {"schedule": "hourly", "hour": "1"}).status_code == 403
         assert client.get(f"{BASE}{connected.pk}/{verb}/").status_code == 403
     assert client.get(f"{BASE}{connected.pk}/change/").status_code == 403
@@ -201,6 +201,79 @@ def test_pause_and_resume(boss: Client, connected: Connection) -> None:
     done = AuditEntry.objects.filter(actor__username="administrator", action__startswith="connection")
     said = done.order_by("pk").values_list("action", "address")
     assert list(said) == [(f"connection {done}", "127.0.0.1") for done in ("changed", "paused", "resumed")]
+
+
+def test_choose_what_is_read(boss: Client, connected: Connection, sync_now: Callable[..., Any]) -> None:
+    there = f"{BASE}{connected.pk}/choose/"
+    page = boss.get(there).content.decode()
+    groups = registry.get("segment").groups
+    ticked = re.findall(r'name="groups" value="([\w-]+)" checked', page)
+    assert ticked == [group.name for group in groups if group.standard]
+    said = text(boss.get(there))
+    for group in groups:
+        assert group.title in said
+        assert group.about in said
+        assert group.caution in said
+    assert "not read unless chosen" in said
+    given = {"what": "1", "groups": ["delivery", "workspace"], "keep_code": "on"}
+    answer = boss.post(there, given, follow=True)
+    assert "Saved. The next sync reads what you chose." in text(answer)
+    assert "9 of 47 streams. Code and SQL are kept as text." in text(answer)
+    row = Connection.objects.get()
+    assert (row.groups, row.keep_code) == (["workspace", "delivery"], True)
+    entry = AuditEntry.objects.get(action="connection changed")
+    assert entry.detail == {"reads": "workspace, delivery", "keep_code": True}
+    assert "nothing was changed" in text(boss.post(there, given, follow=True))
+    assert AuditEntry.objects.filter(action="connection changed").count() == 1
+    connected.refresh_from_db()
+    run = sync_now()
+    found = {name for name, said in locker.coverage_of(run.snapshot).items() if said["coverage"] != "not_requested"}
+    assert "users" not in found
+    assert "workspace" in found
+    assert "Not chosen" in text(boss.get(f"{BASE}{connected.pk}/change/"))
+
+
+def test_the_standard_groups_are_no_choice_so_that_a_new_one_is_read_too(boss: Client, connected: Connection) -> None:
+    standard = [group.name for group in registry.get("segment").groups if group.standard]
+    boss.post(f"{BASE}{connected.pk}/choose/", {"what": "1", "groups": standard[:2]})
+    assert Connection.objects.get().groups == standard[:2]
+    boss.post(f"{BASE}{connected.pk}/choose/", {"what": "1", "groups": standard})
+    assert Connection.objects.get().groups is None
+
+
+@pytest.mark.parametrize(
+    ("groups", "code"), [([], "groups-missing"), (["nonsense", "people"], "group-unknown"), (["<b>"], "group-unknown")]
+)
+def test_a_choice_that_is_none_is_given_back(boss: Client, connected: Connection, groups: list[str], code: str) -> None:
+    before = Connection.objects.values().get()
+    answer = boss.post(f"{BASE}{connected.pk}/choose/", {"what": "1", "groups": groups, "keep_code": "on"})
+    page = answer.content.decode()
+    beside = re.search(r'id="groups-error">(.*?)</p>', page, re.DOTALL)
+    assert beside
+    assert code in beside[1]
+    assert "<b>”" not in page
+    assert 'name="keep_code" checked' in page, "what was ticked is not lost"
+    assert ('value="people" checked' in page) is ("people" in groups)
+    assert Connection.objects.values().get() == before
+
+
+def test_nothing_is_chosen_for_a_connection_that_is_over(boss: Client, connected: Connection) -> None:
+    act(boss, connected, "disconnect")
+    given = {"what": "1", "groups": "people"}
+    assert "active or a paused connection only" in text(boss.post(f"{BASE}{connected.pk}/choose/", given, follow=True))
+    assert "Choose…" not in text(boss.get(f"{BASE}{connected.pk}/change/"))
+    with pytest.raises(connections.NotPossible, match="disconnected by now"):
+        connections.choose_groups(Connection.objects.get(), ["people"], False, by=None, now=timezone.now())
+
+
+def test_the_list_names_the_last_run_of_the_main_lane(
+    boss: Client, connected: Connection, sync_now: Callable[..., Any]
+) -> None:
+    main = sync_now()
+    slow = SyncRun.objects.create(connection=connected, lane="slow", state="failed", queued_at=timezone.now())
+    page = boss.get(BASE).content.decode()
+    assert reverse("run", args=[main.pk]) in page
+    assert reverse("run", args=[slow.pk]) not in page
 
 
 def test_check_again_shows_what_changed(

@@ -65,6 +65,25 @@ def test_connect_prints_what_it_found(simulator: Simulator, region: str, monkeyp
     assert Connection.objects.get().state == "active"
 
 
+def test_connect_reads_what_is_asked_for(simulator: Simulator, region: str, monkeypatch: Any) -> None:
+    monkeypatch.setattr(sys, "stdin", StringIO(simulator.tokens["owner"]))
+    given = {"name": "Demo", "region": region, "token_stdin": True, "groups": "delivery, people", "keep_code": True}
+    call_command("connect", "segment", **given, stdout=StringIO(), stderr=StringIO())
+    row = Connection.objects.get()
+    assert (row.groups, row.keep_code) == (["people", "delivery"], True)
+    assert row.capabilities["streams"]["sources"]["verdict"] == "not_checked"
+
+
+@pytest.mark.parametrize(("groups", "word"), [("people,nonsense", "group-unknown"), (" , ", "groups-missing")])
+def test_connect_refuses_groups_that_are_none(
+    simulator: Simulator, region: str, monkeypatch: Any, groups: str, word: str
+) -> None:
+    monkeypatch.setattr(sys, "stdin", StringIO(simulator.tokens["owner"]))
+    ended, said = refusal("connect", "segment", name="Demo", region=region, token_stdin=True, groups=groups)
+    assert (ended, said.split(":")[0]) == (2, word)
+    assert not Connection.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("token", "word"),
     [("", "token-missing"), ("short", "token-malformed"), ("two words and more", "token-malformed")],

@@ -10,14 +10,14 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from connectors.spec import Cell, Column, Coverage, Covered, Edge, Flow, Node, Report, State, Table, standing
+from connectors.spec import Cell, Column, Coverage, Covered, Edge, Flow, Node, Part, Report, State, Table, standing
+from evidence.completeness import account, completeness, earlier
 from evidence.document import (
     Document,
     ExportError,
     Provenance,
     Rows,
     brief,
-    completeness,
     filename,
     freeze,
     moment,
@@ -108,6 +108,45 @@ def test_a_stream_that_the_snapshot_does_not_know_is_unknown_and_not_complete() 
     assert sentences == ("users: unknown. Snapshot 7 says nothing of it.",)
 
 
+def test_what_nobody_asked_for_shares_a_sentence_and_nothing_is_lost() -> None:
+    unasked = [covered(f"stream_{n}", Coverage.NOT_REQUESTED, 0) for n in range(12)]
+    known = covered("log", Coverage.NOT_REQUESTED, 4)
+    _, said = completeness(provenance(covered("sources"), *unasked, known))
+    first, second = said
+    assert first.startswith("Not requested: Stream 0, Stream 1,")
+    assert first.endswith("and 4 more. No snapshot has read them completely, so nothing can be said of them.")
+    assert second == "Not requested: Log. What is shown of it is as of snapshot 4."
+
+
+def test_a_stream_that_was_read_before_says_by_which_snapshot() -> None:
+    source = provenance(covered("sources"), covered("syncs", as_of=3), covered("logs", as_of=5))
+    assert completeness(source) == ("3 of 3 streams complete", ())
+    assert earlier(source) == (
+        "As of snapshot 5, because this run did not ask again: Logs.",
+        "As of snapshot 3, because this run did not ask again: Syncs.",
+    )
+    assert earlier(source, ["sources"]) == ()
+
+
+def test_parts_are_counted_by_what_happened_and_by_what_stands_for_them() -> None:
+    parts = (
+        Part("a", Coverage.DENIED, 3, "Segment answered 403."),
+        Part("b", Coverage.DENIED, 3, "Segment answered 403."),
+        Part("c", Coverage.UNSTABLE, 0, "It moved."),
+    )
+    rules = replace(covered("rules", Coverage.UNSTABLE, 7, "It moved. (3 of 40)"), parts=parts)
+    named = replace(rules, parent="tracking plans", parents=40)
+    (said,) = completeness(provenance(named))[1]
+    assert said == (
+        "Rules: 2 of 40 tracking plans were denied; their records are as of snapshot 3. 1 of 40 tracking plans changed "
+        "while it was read; nothing is known of its records. It moved. (3 of 40). All others were read."
+    )
+    assert account(replace(rules, parts=parts[:1]), 7) == (
+        "1 of its parts was denied; its records are as of snapshot 3. Segment answered 403."
+    )
+    assert standing(rules).word == "Unstable in part"
+
+
 def test_every_coverage_has_an_outline_of_its_own() -> None:
     states = [standing(covered("s", coverage, reason="why")) for coverage in Coverage]
     assert len({state.name for state in states}) == len({state.word for state in states}) == len(Coverage)
@@ -178,6 +217,15 @@ def test_freezing_is_canonical_and_stable() -> None:
 def test_hostile_text_survives_exactly(text: str) -> None:
     made = replace(document((text,)), title=text, gaps=(text,))
     assert thaw(freeze(made)) == made
+
+
+def test_what_an_older_version_froze_can_still_be_read() -> None:
+    plain = json.loads(freeze(document()))
+    del plain["older"], plain["provenance"]["doubt"]
+    for each in plain["provenance"]["coverage"]:
+        for name in ("records", "group", "parts", "parent", "parents", "anomaly", "dangling"):
+            del each[name]
+    assert thaw(json.dumps(plain).encode()) == document()
 
 
 def test_rows_that_come_from_a_function_are_held() -> None:

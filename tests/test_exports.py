@@ -17,8 +17,9 @@ import pypdf
 import pytest
 import typst
 
-from connectors.spec import Cell, Column, Coverage, Covered, Edge, Flow, Node, Report, State, Table
-from evidence.document import Document, ExportError, Provenance, Rows, completeness
+from connectors.spec import Cell, Column, Coverage, Covered, Edge, Flow, Node, Part, Report, State, Table
+from evidence.completeness import completeness
+from evidence.document import Document, ExportError, Provenance, Rows
 from evidence.exports import csv, json, layout, pdf
 
 READ = datetime(2026, 11, 23, 6, 0, 41, tzinfo=UTC)
@@ -96,7 +97,7 @@ def numbered(many: int) -> Iterator[tuple[Cell, ...]]:
 
 
 def csv_rows(made: Document, **options: Any) -> list[list[str]]:
-    text = b"".join(csv.stream(made, **options)).decode("utf-8-sig")
+    text = b"".join(csv.stream(made, **{"notes": False, **options})).decode("utf-8-sig")
     return list(standard_csv.reader(io.StringIO(text, newline="")))
 
 
@@ -107,8 +108,25 @@ def test_csv_holds_a_header_and_the_rows_and_nothing_else() -> None:
         ["Web, shop", 'a "b"', "3", "Denied: 403"],
         ["two\r\nlines", "", "0.5", ""],
     ]
-    assert b"".join(csv.stream(made)).count(b"\r\n") == 4
+    assert b"".join(csv.stream(made, notes=False)).count(b"\r\n") == 4
     assert csv.count(made) == 2
+
+
+def test_csv_says_before_its_head_what_it_could_not_see() -> None:
+    whole = replace(document(table(("Web", "1", 1, None))), gaps=())
+    assert csv_rows(whole, notes=True) == csv_rows(whole), "nothing misleads, so nothing stands before the head"
+    doubted = replace(
+        whole,
+        gaps=("Users: denied.\r\n=1+1\0",),
+        older=("As of snapshot 3: Syncs.",),
+        provenance=replace(whole.provenance, doubt="Absence proves nothing here."),
+    )
+    assert csv_rows(doubted, notes=True) == [
+        ["# Absence proves nothing here."],
+        ["# Users: denied. =1+1"],
+        ["# As of snapshot 3: Syncs."],
+        *csv_rows(whole),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -169,7 +187,8 @@ def test_csv_is_the_same_every_time_and_starts_with_the_mark_only_if_asked() -> 
     plain = b"".join(csv.stream(made))
     assert plain == b"".join(csv.stream(made))
     assert b"".join(csv.stream(made, bom=True)) == b"\xef\xbb\xbf" + plain
-    assert b"".join(csv.stream(document(table()), bom=True)).decode("utf-8-sig") == "Name,Id,Rows,State\r\n"
+    bare = b"".join(csv.stream(document(table()), bom=True, notes=False))
+    assert bare.decode("utf-8-sig") == "Name,Id,Rows,State\r\n"
 
 
 def test_csv_of_many_rows_comes_in_pieces_as_they_are_made() -> None:
@@ -180,7 +199,7 @@ def test_csv_of_many_rows_comes_in_pieces_as_they_are_made() -> None:
             made.append(n)
             yield (f"Source {n}", "x" * 20, n, None)
 
-    pieces = csv.stream(document(Table("sources", "Sources", COLUMNS, rows)))
+    pieces = csv.stream(document(Table("sources", "Sources", COLUMNS, rows)), notes=False)
     first = next(pieces)
     assert 64_000 <= len(first) < 80_000
     assert len(made) < 3_000
@@ -289,8 +308,42 @@ def test_pdf_says_what_is_missing(pages: list[str]) -> None:
     assert all(sentence in text for sentence in (*sentences, "Delivery was not read."))
     assert "What this evidence cannot prove" in text
     assert "It cannot show what the service left out" in text
-    assert "Denied – 120 Segment answered 403" not in text  # 12 records were read before, so a count stands there
-    assert "Denied 12 120 Segment answered 403" in text
+    assert "Denied 12 12 1 12 120 Segment answered 403" in text  # as of 120 there are records, so a count stands there
+    assert "Reverse ETL Not enabled – 12 1 12 – Not part of the plan. Nothing can be said of it." in text
+
+
+def test_every_export_says_what_no_list_proves_which_part_is_missing_and_what_is_older() -> None:
+    plain = document(table())
+    plans = Covered("plans", "Tracking plans", Coverage.COMPLETE, 40, 1, 40, 128, "", 40)
+    parts = (Part("tp_1", Coverage.DENIED, 120, "Segment answered 403", "Mobile <plan>"), Part("tp_2", Coverage.FAILED))
+    rules = Covered(
+        "rules", "Rules", Coverage.DENIED, 900, 38, None, 128, "Segment answered 403", 925, "Tracking plans",
+        parts, "tracking plans", 40, "shrunk",
+    )  # fmt: skip
+    source = replace(plain.provenance, coverage=(plans, rules), doubt="Absence proves nothing here.")
+    made = replace(plain, provenance=source, gaps=("A gap.",), older=("As of snapshot 3: Syncs.",))
+    said = standard_json.loads(json.render(made))
+    assert said["completeness"]["doubt"] == "Absence proves nothing here."
+    assert said["completeness"]["older"] == ["As of snapshot 3: Syncs."]
+    entry = said["coverage"][1]
+    assert (entry["records"], entry["items"], entry["claimed"], entry["parents"]) == (925, 900, None, 40)
+    assert entry["parts"][0] == {
+        "key": "tp_1", "name": "Mobile <plan>", "coverage": "denied", "as_of_snapshot": 120,
+        "reason": "Segment answered 403",
+    }  # fmt: skip
+    assert entry["anomaly"] == "shrunk"
+    shown = pypdf.PdfReader(io.BytesIO(pdf.render(made).data)).pages
+    text = " ".join(" ".join(page.extract_text() for page in shown).split())
+    for words in (
+        "Absence proves nothing here.",
+        "Denied in part 925 900 38 – 128 1 of 40 tracking plans was denied; its records are as of snapshot 120.",
+        "1 of 40 tracking plans could not be read; nothing is known of its records.",
+        "Lost much: More than 30 %",
+        "Parts that were not read",
+        "Mobile <plan> (tp_1) Denied 120 Segment answered 403",
+        "As of snapshot 3: Syncs.",
+    ):
+        assert words in text, words
 
 
 def test_pdf_pages_are_numbered_and_carry_the_digest(pages: list[str]) -> None:

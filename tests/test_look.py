@@ -79,7 +79,7 @@ def urls(nasty: World, people: dict[str, Any]) -> list[str]:
     at = f"/workspaces/{nasty.workspace.pk}"
     reports = [f"{at}/reports/{name}/" for name in ("data-flow", "sources", "destinations", "tracking-plans", "people")]
     return [
-        *("/", "/workspaces/", f"{at}/", f"{at}/snapshots/1/", "/reports/", *reports),
+        *("/", "/workspaces/", f"{at}/", f"{at}/snapshots/1/", f"{at}/anomalies/", "/reports/", *reports),
         *(f"{reports[2]}?q=<script>&f-enabled=%22onload=x&sort=name", f"{reports[3]}?table=rules&size=200"),
         *("/artifacts/", f"/artifacts/{kept.pk}/", "/runs/", f"/runs/{SyncRun.objects.get().pk}/"),
         *("/audit/?q=<b>", "/help/?q=<i>", "/help/timeout/", "/account/password/", "/nothing-here/"),
@@ -260,6 +260,21 @@ def test_every_icon_that_is_named_exists() -> None:
     states = ["pass", "fail", "failed", "denied", "unknown", "partial", "unstable", "off", "none", "na", "stale", "run"]
     assert named | {f"s-{name}" for name in [*states, "info"]} <= drawn
     assert len(named) > 20
+
+
+def test_many_ticks_stand_in_lines_and_few_in_one() -> None:
+    from connectors.spec import State
+    from portal.templatetags.portal import ticks
+
+    marks = [State("pass", "Complete")] * 40 + [State("denied", "Denied")] * 7
+    one, three = ticks(marks), ticks(marks, "stream", 16)
+    assert 'viewBox="0 0 327 16"' in one
+    assert 'viewBox="0 0 110 52"' in three
+    for drawn in (one, three):
+        assert (drawn.count("<rect"), drawn.count("<path")) == (40, 7)
+        assert 'aria-label="47 streams: 40 complete, 7 denied"' in drawn
+    assert 'y="37"' in three, "a tick of the third line"
+    assert 'aria-label="no streams"' in ticks([])
 
 
 def test_every_template_can_be_read() -> None:

@@ -63,9 +63,9 @@ def rows(answer: Any) -> list[list[str]]:
 
 def test_home_says_how_fresh_how_whole_and_what_needs_attention(auditor: Any, read: World) -> None:
     said = text(auditor.get("/"))
-    assert "Streams complete 13 of 15" in said
+    assert "Streams complete 33 of 47" in said
     assert "2 denied" in said
-    assert "2 of 15 streams were not read" in said
+    assert "2 of 47 streams were not read" in said
     assert "Users, User permissions" in said
     assert "An administrator of this portal" in said
     assert "Published in part" in said
@@ -113,7 +113,7 @@ def test_a_snapshot_older_than_two_turns_of_the_schedule_is_stale(read: World) -
 def test_the_overview_tells_coverage_in_words_and_draws_the_flow(auditor: Any, read: World, at: str) -> None:
     answer = auditor.get(f"{at}/")
     said, page = text(answer), answer.content.decode()
-    assert "Users Denied – – The token is not allowed to read this (403)." in said
+    assert "Users Denied 25 – – – 1 The token is not allowed to read this (403)." in said
     assert "Shown as of snapshot 1 ." in said
     assert "Read whole; the total that the service states agrees." in said
     assert "Signature verified" in said
@@ -172,7 +172,7 @@ def test_every_report_states_its_snapshot_and_its_coverage(auditor: Any, read: W
     said = text(auditor.get(f"{at}/reports/{name}/"))
     assert f"{digest[:8]}…{digest[-8:]}" in said
     assert digest in said
-    assert "13 of 15 streams complete" in said
+    assert "33 of 47 streams complete" in said
     assert "UTC" in said
 
 

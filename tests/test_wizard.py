@@ -335,6 +335,57 @@ def test_a_stream_that_is_refused_does_not_stop_the_others(  # noqa: PLR0917  # 
     assert state(pk) == "active"
 
 
+# --- what is read -----------------------------------------------------------------------------------
+
+
+def test_what_is_read_is_chosen_with_the_check(admin: Watching, segment: Simulator) -> None:
+    pk = begin(admin)
+    give(admin, pk, segment.tokens["owner"])
+    first = admin.get(f"{BASE}{pk}/check/").content.decode()
+    assert 'name="groups" value="people" checked' in first
+    assert 'name="groups" value="side-effects">' in first, "not unless somebody chooses it"
+    asked = len(segment.requests)
+    answer = admin.post(f"{BASE}{pk}/check/", {"what": "1", "groups": ["people", "workspace"]}, follow=True)
+    assert not [entry.path for entry in segment.requests[asked:] if entry.path.startswith("/sources")]
+    said = text(answer)
+    assert "What is read : 10 of 47 streams" in said
+    assert "Not chosen 37 streams" in said
+    assert "GET /users" in said
+    page = answer.content.decode()
+    assert page.index("What this token may read") < page.index("Not chosen")
+    onward = admin.post(f"{BASE}{pk}/check/", {"what": "1", "groups": ["data-flow"], "keep_code": "on", "go": ""})
+    assert onward["Location"] == f"{BASE}{pk}/schedule/"
+    plan(admin, pk)
+    row = Connection.objects.get(pk=pk)
+    assert (row.state, row.groups, row.keep_code) == ("active", ["data-flow"], True)
+    changed = AuditEntry.objects.filter(action="connection changed", actor__username="robin")
+    assert [entry.detail["reads"] for entry in changed.order_by("pk")] == ["workspace, people", "data-flow"]
+
+
+def test_what_was_chosen_after_the_check_is_not_said_to_be_unchosen(admin: Watching, segment: Simulator) -> None:
+    pk = begin(admin)
+    give(admin, pk, segment.tokens["owner"])
+    admin.post(f"{BASE}{pk}/check/", {"what": "1", "groups": ["workspace"]})
+    later = admin.post(f"{BASE}{pk}/check/", {"what": "1", "groups": ["workspace", "people"], "later": ""})
+    assert later["Location"] == BASE
+    assert Connection.objects.get(pk=pk).groups == ["workspace", "people"]
+    said = text(admin.get(f"{BASE}{pk}/check/"))
+    assert "It was chosen after the check: check again to see whether it may be read." in said
+
+
+def test_a_choice_of_nothing_is_refused_and_nothing_is_asked(admin: Watching, segment: Simulator) -> None:
+    pk = begin(admin)
+    give(admin, pk, segment.tokens["owner"])
+    asked = len(segment.requests)
+    answer = admin.post(f"{BASE}{pk}/check/", {"what": "1", "keep_code": "on"})
+    page = answer.content.decode()
+    assert "Choose at least one group" in text(answer)
+    assert 'id="groups-error"' in page
+    assert 'name="keep_code" checked' in page
+    assert len(segment.requests) == asked
+    assert Connection.objects.get(pk=pk).groups is None
+
+
 # --- the same twice ---------------------------------------------------------------------------------
 
 

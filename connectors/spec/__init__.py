@@ -8,12 +8,14 @@ from .connector import Connector, Identity, Region
 from .errors import Actor, Busy, ConnectorError, Denied, NotDeclared, Unexpected
 from .guide import Guide, Hint, Link, Step, TokenRole
 from .reports import (
+    ANOMALIES,
     Cell,
     Column,
     Covered,
     Edge,
     Flow,
     Node,
+    Part,
     Report,
     ReportSpec,
     Row,
@@ -50,6 +52,7 @@ from .streams import (
 )
 
 __all__ = [
+    "ANOMALIES",
     "CODE",
     "COUNT",
     "DROP",
@@ -83,6 +86,7 @@ __all__ = [
     "NotDeclared",
     "OneOf",
     "Paging",
+    "Part",
     "Record",
     "Region",
     "Report",

@@ -1,7 +1,7 @@
 """A connector as a whole; it refuses to exist when its parts contradict each other."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from .errors import NotDeclared
@@ -82,6 +82,10 @@ class Connector:
     def groups(self) -> tuple[Group, ...]:
         """The groups of its streams, in the order in which they first appear."""
         return tuple({stream.group.name: stream.group for stream in self.streams}.values())
+
+    def chosen(self, groups: Collection[str] | None) -> list[Stream]:
+        """The streams of these groups, those of the standard ones where nobody chose."""
+        return [s for s in self.streams if (s.group.standard if groups is None else s.group.name in groups)]
 
     def stream(self, name: str) -> Stream:
         return next(stream for stream in self.streams if stream.name == name)

@@ -79,13 +79,44 @@ class Flow:
     edges: tuple[Edge, ...]
 
 
+# What may be odd about a stream that was read: its kind, what that is called, and what it means.
+ANOMALIES: Mapping[str, tuple[str, str]] = {
+    "emptied": ("Emptied", "It had records before and has none now; it was read twice."),
+    "shrunk": ("Lost much", "More than 30 % of its records are gone; it was read twice."),
+    "gap": ("Gap", "It does not reach back to the newest entry that was known: entries between may be missing."),
+    "dangling": ("Points nowhere", "Records refer to others that no listing has; both were read twice."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A parent whose records were not read, while those of the others were.
+
+    key     what the records' keys begin with
+    as_of   number of the snapshot whose records stand for it, 0 for none
+    name    what the snapshot calls the parent, "" when it does not know it
+    """
+
+    key: str
+    coverage: Coverage
+    as_of: int = 0
+    reason: str = ""
+    name: str = ""
+
+
 @dataclass(frozen=True)
 class Covered:
     """What a snapshot knows of one stream.
 
-    as_of   number of the snapshot whose records stand for it: an older one when this reading was
-            not complete, 0 when it has never been read completely
-    reason  why it is not complete, in one sentence
+    items    how many records were read, `claimed` how many the service said there are
+    as_of    number of the snapshot whose reading stands for it: an older one when this reading was not complete
+             or did not ask for it, 0 when it has never been read completely
+    reason   why it is not complete, in one sentence
+    records  how many records the snapshot has of it, whoever read them; None when the snapshot does not say
+    group    title of the streams that are chosen together with it
+    parts    the parents whose records were not read; all others were. `parent` is the title of the stream that
+             they are records of, and `parents` how many of those the snapshot knows
+    anomaly  what a person should look at; `dangling` is how many of its records point nowhere
     """
 
     stream: str
@@ -96,6 +127,18 @@ class Covered:
     claimed: int | None = None
     as_of: int = 0
     reason: str = ""
+    records: int | None = None
+    group: str = ""
+    parts: tuple[Part, ...] = ()
+    parent: str = ""
+    parents: int | None = None
+    anomaly: str = ""
+    dangling: int = 0
+
+    @property
+    def known(self) -> int:
+        """How many records the snapshot has of it, as far as it says."""
+        return self.items if self.records is None else self.records
 
 
 _STANDING: Mapping[Coverage, tuple[StateName, str]] = {
@@ -111,7 +154,7 @@ _STANDING: Mapping[Coverage, tuple[StateName, str]] = {
 def standing(covered: Covered) -> State:
     """The coverage of one stream as a state: outline, word and reason."""
     name, word = _STANDING[covered.coverage]
-    return State(name, word, covered.reason)
+    return State("partial", f"{word} in part", covered.reason) if covered.parts else State(name, word, covered.reason)
 
 
 @dataclass(frozen=True)

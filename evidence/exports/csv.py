@@ -1,6 +1,7 @@
-"""CSV: RFC 4180, UTF-8, a header row and the rows, nothing else.
+"""CSV: RFC 4180, UTF-8, a header row and the rows.
 
 Where the rows come from stands in the file name (snapshot and digest) and in the JSON and PDF of the same document.
+Only what could mislead stands before the header row: a line that begins with # for each doubt, gap, and older reading.
 """
 
 import csv
@@ -22,15 +23,17 @@ _BEFORE = r"""[\s"'\x00-\x1f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]*"""
 _FORMULA = re.compile(_BEFORE + r"""[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]""")
 
 
-def stream(document: Document, table_name: str = "", bom: bool = False) -> Iterator[bytes]:
+def stream(document: Document, table_name: str = "", bom: bool = False, notes: bool = True) -> Iterator[bytes]:
     """One table as pieces of about 64 kB; the first table without a name. The same document gives the same bytes.
+
+    Without `notes` it is the header row and the rows, nothing else, whatever was not seen.
 
     Text that a spreadsheet would run as a formula gets an apostrophe before it, NUL is dropped, numbers stay
     numbers. `bom` puts a byte order mark first, which Excel needs to read UTF-8.
     Raises ExportError `export-table` at once, before the first piece.
     """
     table = document.table(table_name)
-    return pieces([column.title for column in table.columns], table.rows(), bom)
+    return pieces([column.title for column in table.columns], table.rows(), bom, document.caveats if notes else ())
 
 
 def count(document: Document, table_name: str = "") -> int:
@@ -38,11 +41,12 @@ def count(document: Document, table_name: str = "") -> int:
     return sum(1 for _ in document.table(table_name).rows())
 
 
-def pieces(titles: Sequence[str], rows: Iterator[Row], bom: bool = False) -> Iterator[bytes]:
+def pieces(titles: Sequence[str], rows: Iterator[Row], bom: bool = False, notes: Sequence[str] = ()) -> Iterator[bytes]:
     """A head and rows as `stream` writes them, for rows that are no report's."""
     text = io.StringIO("\ufeff" if bom else "", newline="")
     text.seek(0, io.SEEK_END)
     writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerows([f"# {' '.join(note.split())}".replace("\0", "")] for note in notes)
     writer.writerow([_harmless(title) for title in titles])
     while batch := [[_plain(cell) for cell in row] for row in islice(rows, _BATCH)]:
         writer.writerows(batch)

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.spec import Cell, Covered, Flow, State, Table
-from evidence.document import Document, Provenance, completeness
+from connectors.spec import Cell, Covered, Flow, Part, State, Table
+from evidence.completeness import completeness
+from evidence.document import Document, Provenance
 
 
 def render(document: Document) -> bytes:
@@ -20,7 +21,13 @@ def render(document: Document) -> bytes:
         "title": document.title,
         "subtitle": document.subtitle,
         "provenance": _provenance(document.provenance),
-        "completeness": {"headline": headline, "incomplete": incomplete, "gaps": document.gaps},
+        "completeness": {
+            "headline": headline,
+            "doubt": document.provenance.doubt,
+            "incomplete": incomplete,
+            "gaps": document.gaps,
+            "older": document.older,
+        },
         "coverage": [_covered(covered) for covered in document.provenance.coverage],
         "facts": [{"name": name, "value": _plain(cell)} for name, cell in report.facts],
         "notes": report.notes,
@@ -56,12 +63,28 @@ def _covered(covered: Covered) -> dict[str, Any]:
     return {
         "stream": covered.stream,
         "title": covered.title,
+        "group": covered.group,
         "coverage": covered.coverage.value,
+        "records": covered.records,
         "items": covered.items,
         "pages": covered.pages,
         "claimed": covered.claimed,
         "as_of_snapshot": covered.as_of,
         "reason": covered.reason,
+        "parents": covered.parents,
+        "parts": [_part(part) for part in covered.parts],
+        "anomaly": covered.anomaly,
+        "dangling": covered.dangling,
+    }
+
+
+def _part(part: Part) -> dict[str, Any]:
+    return {
+        "key": part.key,
+        "name": part.name,
+        "coverage": part.coverage.value,
+        "as_of_snapshot": part.as_of,
+        "reason": part.reason,
     }
 
 

@@ -8,12 +8,14 @@ from functools import lru_cache
 from itertools import groupby, islice
 from typing import Any
 
-from connectors.spec import Cell, Column, Coverage, Covered, Flow, State, Table, standing
-from evidence.document import Document, Provenance, brief, completeness, moment, wording
+from connectors.spec import Cell, Column, Coverage, Covered, Flow, Part, State, Table, standing
+from evidence.completeness import account, completeness, earlier, figures
+from evidence.document import Document, Provenance, brief, moment, wording
 from evidence.text import cut, visible, width
 
 Plain = Any  # what JSON can say
 NOTHING = "\u2013"  # a dash: no value
+MOST_PARTS = 200
 
 PROVES_NOT = (
     "This evidence shows what the service answered to this credential within the window above, and that those answers "
@@ -86,6 +88,7 @@ def _shares(totals: Sequence[int], limit: int) -> list[int]:
 def _front(document: Document) -> dict[str, Plain]:
     source, report = document.provenance, document.report
     headline, sentences = completeness(source)
+    parts, more_parts = _parts(source.coverage)
     return {
         "title": document.title,
         "subtitle": document.subtitle,
@@ -99,13 +102,21 @@ def _front(document: Document) -> dict[str, Plain]:
         "full_digest": source.header_sha256,
         "provenance": [[name, _breakable(value, 70), kind] for name, value, kind in _provenance(source)],
         "headline": headline,
-        "coverage": [_covered(covered) for covered in source.coverage],
+        "coverage": [_covered(covered, source.snapshot) for covered in _asked_first(source.coverage)],
+        "parts": parts,
+        "more_parts": more_parts,
+        "doubt": source.doubt,
         "unseen": tuple(dict.fromkeys((*sentences, *document.gaps))),
+        "older": tuple(dict.fromkeys((*earlier(source), *document.older))),
         "proves_not": PROVES_NOT,
         "facts": [[name, _breakable(_cell(cell, "text"), 24), "text"] for name, cell in report.facts],
         "notes": report.notes,
         "flow": _flow(report.flow) if report.flow and report.flow.nodes else None,
     }
+
+
+def _asked_first(coverage: Iterable[Covered]) -> list[Covered]:
+    return sorted(coverage, key=lambda covered: covered.coverage is Coverage.NOT_REQUESTED)
 
 
 def _date(at: datetime) -> list[int]:
@@ -137,14 +148,30 @@ def _provenance(source: Provenance) -> list[list[str]]:
     return [line for line in lines if line[1]]
 
 
-def _covered(covered: Covered) -> list[Plain]:
-    read = bool(covered.items) or covered.coverage is Coverage.COMPLETE
+def _covered(covered: Covered, snapshot: int) -> list[Plain]:
+    numbers = [NOTHING if value is None else f"{value:,}" for value in figures(covered).values()]
     return [
         _breakable(covered.title, 12),
         _cell(standing(covered), "text") | {"t": ""},
-        f"{covered.items:,}" if read else NOTHING,
-        str(covered.as_of) if covered.as_of else NOTHING,
-        _breakable(covered.reason, 24),
+        *numbers,
+        _breakable(account(covered, snapshot), 24),
+    ]
+
+
+def _parts(coverage: Iterable[Covered]) -> tuple[list[Plain], str]:
+    """The parents whose records were not read, one by one, and what is to be said of those that have no room."""
+    parts = [(covered, part) for covered in coverage for part in covered.parts]
+    more = f"Showing the first {MOST_PARTS:,} of {len(parts):,}; the JSON export of the same snapshot has all."
+    return [_part(*each) for each in parts[:MOST_PARTS]], more if len(parts) > MOST_PARTS else ""
+
+
+def _part(covered: Covered, part: Part) -> list[Plain]:
+    return [
+        _breakable(covered.title, 12),
+        _breakable(f"{cut(part.name, 60)} ({part.key})" if part.name else part.key, 16),
+        _cell(standing(Covered("", "", part.coverage)), "text"),
+        str(part.as_of) if part.as_of else NOTHING,
+        _breakable(part.reason, 24),
     ]
 
 

@@ -10,9 +10,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from connectors import display, registry, troubleshooting
-from connectors.models import Connection, MissedRun, SyncRun
-from connectors.spec import Actor, Covered, Hint, State, Table, standing
+from connectors.models import Anomaly, Connection, MissedRun, SyncRun
+from connectors.spec import ANOMALIES, Actor, Coverage, Covered, Hint, Part, State, Table, standing
 
+from ..completeness import account, figures
 from ..progress import Progress, progress
 
 register = template.Library()
@@ -61,6 +62,41 @@ def covered_state(covered: Covered) -> State:
 
 
 @register.filter
+def covered_words(covered: Covered, snapshot: int) -> str:
+    """What stands beside the numbers: how it was read or why not, and what is odd about it."""
+    return account(covered, snapshot)
+
+
+@register.filter
+def covered_figures(covered: Covered) -> dict[str, int | None]:
+    return figures(covered)
+
+
+@register.filter
+def asked_for(covered: Iterable[Covered], whether: bool) -> list[Covered]:
+    """The streams that the reading asked for, or those that it did not."""
+    return [each for each in covered if (each.coverage is not Coverage.NOT_REQUESTED) is whether]
+
+
+@register.filter
+def part_state(part: Part) -> State:
+    return standing(Covered("", "", part.coverage))
+
+
+@register.filter
+def odd_state(anomaly: Anomaly) -> State:
+    """What kind of anomaly it is; quiet once somebody has explained it."""
+    word, _ = ANOMALIES.get(anomaly.kind, (anomaly.kind, ""))
+    return State("na" if anomaly.acknowledged_at else "unknown", word)
+
+
+@register.filter
+def unexplained(odd: Iterable[Anomaly]) -> bool:
+    """Whether any of them waits for an explanation."""
+    return any(anomaly.acknowledged_at is None for anomaly in odd)
+
+
+@register.filter
 def region(connection: Connection) -> str:
     return display.region_title(registry.get(connection.connector), connection.region)
 
@@ -80,11 +116,6 @@ def hint_of(code: str, slug: str = "") -> Hint:
 @register.filter
 def who(acts: Actor) -> str:
     return display.WHO[acts]
-
-
-@register.filter
-def marks(streams: Iterable[tuple[object, State]]) -> list[State]:
-    return [mark for _, mark in streams]
 
 
 @register.filter

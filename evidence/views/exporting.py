@@ -26,7 +26,8 @@ _PASSING = {"export-timeout", "export-memory", "export-typeset"}
 def download(request: HttpRequest, document: Document, fmt: str, target: Any) -> HttpResponseBase:
     """`document` as `fmt`, with its number of rows in the header X-Row-Count. Raises Http404 for an unknown format.
 
-    `?table=` names the table of a CSV, `?bom=1` puts a byte order mark before it.
+    `?table=` names the table of a CSV, `?bom=1` puts a byte order mark before it, `?notes=0` leaves out what was
+    not seen.
     """
     if fmt not in TYPES:
         raise Http404
@@ -59,7 +60,7 @@ def _csv(document: Document, table: str, query: Mapping[str, Any]) -> HttpRespon
     counted = _Counted(document.table(table))
     whole = replace(document, report=replace(document.report, tables=(counted.table,)))
     spool = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115  # closed when it has been sent
-    spool.writelines(csv.stream(whole, bom=query.get("bom") == "1"))
+    spool.writelines(csv.stream(whole, bom=query.get("bom") == "1", notes=query.get("notes") != "0"))
     headers = {"X-Row-Count": str(counted.rows)}
     return StreamingHttpResponse(_sent(spool), content_type=TYPES["csv"], headers=headers)
 

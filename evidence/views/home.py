@@ -14,7 +14,7 @@ from connectors import pauses
 from connectors.models import Connection, ConnectionState, SyncRun, Workspace
 from portal.access import MANAGE, VIEW, may, needs
 
-from ..health import Health, health, matters, worker
+from ..health import Health, api_news, health, matters, worker
 from ..models import Artifact
 
 SHOWN = 20
@@ -31,7 +31,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "now": now,
         "healths": healths[:SHOWN],
         "stats": _stats(healths, now),
-        "matters": matters(healths, now),
+        "matters": [*matters(healths, now), *(api_news(healths) if may(request.user, MANAGE) else ())],
         "drafts": _drafts(request),
         "worker": worker(now),
         "pause": pauses.everything(),
@@ -61,7 +61,7 @@ def _stats(healths: Sequence[Health], now: datetime) -> dict[str, Any]:
         "streams": len(coverage),
         "complete": sum(mark.name == "pass" for mark in coverage),
         "others": Counter(mark.word.lower() for mark in coverage if mark.name != "pass").most_common(),
-        "records": sum(covered.items for each in healths for covered in each.coverage),
+        "records": sum(covered.known for each in healths for covered in each.coverage),
     }
 
 

@@ -9,9 +9,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from connectors import display, missed, runs
-from connectors.models import Receipt, RunState, RunStream, SyncRun, Workspace
-from connectors.spec import State
+from connectors import missed, runlines, runs
+from connectors.models import Receipt, RunState, SyncRun, Workspace
 from portal.access import SYNC, VIEW, demand, needs
 
 from ..health import worker
@@ -57,16 +56,12 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
     polled = bool(getattr(request, "htmx", False))
     if polled and not found.active:
         return HttpResponse(headers={"HX-Refresh": "true"})
-    context: dict[str, Any] = {"run": found, "now": timezone.now(), "streams": _streams(found)}
+    context: dict[str, Any] = {"run": found, "now": timezone.now(), "lines": runlines.lines(found)}
     if found.active:
         context["worker"] = worker(context["now"])
     else:
         context["receipts"] = asked.page(Receipt.objects.filter(run=found).order_by("n"), request.GET, size=RECEIPTS)
     return render(request, "evidence/parts/run_live.html" if polled else "evidence/run.html", context)
-
-
-def _streams(run: SyncRun) -> list[tuple[RunStream, State]]:
-    return [(row, display.stream_state(row.state)) for row in RunStream.objects.filter(run=run).order_by("position")]
 
 
 @needs(SYNC)

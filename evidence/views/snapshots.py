@@ -9,7 +9,7 @@ from connectors.models import Change, Receipt
 from portal.access import VIEW, needs
 
 from ..seal import seal
-from . import asked
+from . import anomalies, asked
 
 RECEIPTS = 50
 
@@ -26,6 +26,7 @@ def snapshot(request: HttpRequest, pk: int, seq: int) -> HttpResponse:
         "header": locker.header_of(found),
         "seal": seal(found),
         "changes": changes.count(),
+        "odd": anomalies.of(workspace).filter(snapshot=found),
         "removed": changes.filter(sha256__isnull=True).count(),
         "receipts": asked.page(Receipt.objects.filter(run_id=found.run_id).order_by("n"), request.GET, size=RECEIPTS),
     }

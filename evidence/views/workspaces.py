@@ -24,10 +24,11 @@ from .. import reports
 from ..health import health
 from ..seal import seal
 from ..text import visible
-from . import asked
+from . import anomalies, asked
 
 SNAPSHOTS = 10
 RUNS = 10
+ODD = 20
 
 
 @needs(VIEW)
@@ -65,6 +66,7 @@ def overview(request: HttpRequest, pk: int) -> HttpResponse:
         .order_by("-pk")[:RUNS],
         "missed": missed.listed().filter(connection__workspace=workspace)[:RUNS],
         "pause": pauses.everything(),
+        "odd": anomalies.of(workspace)[:ODD],
         "now": timezone.now(),
     }
     if found.snapshot is not None:

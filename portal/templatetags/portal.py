@@ -21,6 +21,7 @@ from django.utils.safestring import SafeString
 register = template.Library()
 
 DASH = "\N{EN DASH}"
+A_LINE = 60  # ticks, before they take another line
 LONG = 240  # beyond this, a cell is cut to a few lines
 # Controls, directions that override what is read, and halves of characters, which no page can carry.
 _TRICKS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -65,31 +66,41 @@ def level(message: Any) -> str:
 
 
 @register.simple_tag
-def ticks(marks: Iterable[Marked], noun: str = "stream") -> SafeString:
-    """One tick per stream: tall when complete, with a keyhole when denied, a stub when off or not asked."""
+def ticks(marks: Iterable[Marked], noun: str = "stream", a_line: int = A_LINE) -> SafeString:
+    """One tick per stream: tall when complete, with a keyhole when denied, a stub when off or not asked.
+
+    More than `a_line` of them stand in several lines.
+    """
     held = list(marks)
     said = Counter(mark.word.lower() for mark in held)
     total = f"{len(held)} {noun}" if len(held) == 1 else f"{len(held)} {noun}s"
     label = f"{total}: " + ", ".join(f"{count} {word}" for word, count in said.items())
-    width = max(7 * len(held) - 2, 1)
+    rows = -(-len(held) // a_line) or 1
+    width, height = max(7 * -(-len(held) // rows) - 2, 1), 18 * rows - 2
     return format_html(
-        '<svg class="ticks" viewBox="0 0 {} 16" width="{}" height="16" role="img" aria-label="{}">{}</svg>',
+        '<svg class="ticks" viewBox="0 0 {0} {1}" width="{0}" height="{1}" role="img" aria-label="{2}">{3}</svg>',
         width,
-        width,
+        height,
         label if held else f"no {noun}s",
-        format_html_join("", "{}", ((_tick(mark.name, 7 * at),) for at, mark in enumerate(held))),
+        format_html_join("", "{}", ((_tick(mark.name, *_place(at, len(held), rows)),) for at, mark in enumerate(held))),
     )
 
 
-def _tick(name: str, x: int) -> SafeString:
+def _place(at: int, many: int, rows: int) -> tuple[int, int]:
+    """Where the tick stands: many ticks stand in lines of the same length."""
+    line, column = divmod(at, -(-many // rows))
+    return 7 * column, 18 * line
+
+
+def _tick(name: str, x: int, y: int) -> SafeString:
     if name == "pass":
-        return format_html('<rect class="st-pass" x="{}" y="1" width="4" height="14" rx=".5"/>', x)
+        return format_html('<rect class="st-pass" x="{}" y="{}" width="4" height="14" rx=".5"/>', x, y + 1)
     if name == "denied":
-        path = f"M{x} 1h5v14h-5zM{x + 1.5} 5.5v5h2v-5z"
+        path = f"M{x} {y + 1}h5v14h-5zM{x + 1.5} {y + 5.5}v5h2v-5z"
         return format_html('<path class="st-denied" d="{}" fill-rule="evenodd"/>', path)
     if name in {"off", "none", "na"}:
-        return format_html('<rect class="st-{}" x="{}" y="11" width="4" height="4"/>', name, x + 0.5)
-    return format_html('<rect class="st-{}" x="{}" y="5" width="4" height="10" rx=".5"/>', name, x)
+        return format_html('<rect class="st-{}" x="{}" y="{}" width="4" height="4"/>', name, x + 0.5, y + 11)
+    return format_html('<rect class="st-{}" x="{}" y="{}" width="4" height="10" rx=".5"/>', name, x, y + 5)
 
 
 # --- values -------------------------------------------------------------------------------------

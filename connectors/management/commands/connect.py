@@ -36,6 +36,15 @@ def plan_of(options: dict[str, Any]) -> Plan:
         raise CommandError(said, returncode=USAGE) from None
 
 
+def _groups() -> str:
+    """The groups of each connector; a star for the standard ones."""
+    names = [
+        f"{slug}: {', '.join(f'{group.name}*' if group.standard else group.name for group in connector.groups)}"
+        for slug, connector in registry.all_connectors().items()
+    ]
+    return f"{'; '.join(names)} (* standard)"
+
+
 class Command(BaseCommand):
     requires_system_checks = []  # scripts call it often; `manage.py check` and the tests run them
     help = (
@@ -56,6 +65,12 @@ class Command(BaseCommand):
         parser.add_argument("--weekday", help="day for weekly (default: Monday)")
         parser.add_argument("--cron", help='cron text, for instance "30 6 * * 1-5"; at most every 15 minutes')
         parser.add_argument("--zone", help=f"time zone of the schedule (default: {settings.TIME_ZONE})")
+        parser.add_argument(
+            "--groups", help=f"what is read, with commas between (default: the standard ones). {_groups()}"
+        )
+        parser.add_argument(
+            "--keep-code", action="store_true", help="keep programs and queries as text, not only digests"
+        )
         parser.add_argument("--json", action="store_true", help="print the outcome as JSON on standard output")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -87,6 +102,7 @@ class Command(BaseCommand):
         connections.set_credential(
             connection, name=options["name"], region=options["region"], token=token, role=options["role"], now=now
         )
+        self._choose(connection, options)
         self.stderr.write("Checking what the token opens …")
         found = connections.check(connection, by=None, now=now)
         if found.code:
@@ -100,3 +116,9 @@ class Command(BaseCommand):
             "region": found.region,
             "streams": {name: capability.verdict for name, capability in found.streams.items()},
         }
+
+    def _choose(self, connection: Connection, options: dict[str, Any]) -> None:
+        standard = [group.name for group in registry.get(connection.connector).groups if group.standard]
+        asked = options["groups"]
+        groups = standard if asked is None else [name for part in asked.split(",") if (name := part.strip())]
+        connections.choose_groups(connection, groups, options["keep_code"], by=None, now=timezone.now())

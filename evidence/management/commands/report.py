@@ -29,6 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--format", choices=["csv", "pdf", "json"], default="csv")
         parser.add_argument("--table", default="", help="which table, for CSV (default: the report's first)")
         parser.add_argument("--bom", action="store_true", help="begin a CSV with a byte order mark, for old Excel")
+        parser.add_argument("--rows-only", action="store_true", help="CSV without the lines that say what was not seen")
         parser.add_argument("--output", default="", help="a file to write; standard output when left out")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -72,7 +73,7 @@ class Command(BaseCommand):
 
 def rendered(document: Document, options: dict[str, Any]) -> Iterable[bytes]:
     if options["format"] == "csv":
-        return csv.stream(document, options["table"], bom=options["bom"])
+        return csv.stream(document, options["table"], bom=options["bom"], notes=not options["rows_only"])
     return [pdf.render(document).data if options["format"] == "pdf" else json.render(document)]
 
 
