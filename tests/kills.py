@@ -1,0 +1,338 @@
+"""`python -m tests.kills --times 200 --size medium`: syncs whose worker is killed (SIGKILL) end as if it had lived.
+
+Each round brings a portal to where it was, starts a worker on a queued run, and kills it: half of the workers at a
+moment of the clock, half of them by themselves right before or after a statement of the database, each kind of
+statement as likely as any other, so that the short steps (claim, `begin`, publishing) are hit as often as the long
+reading. The run is given back as the watchdog gives it back, and done again; the second worker is killed too in two
+rounds of five. In the end it must be told apart from a run that nobody disturbed by nothing but:
+
+    times          started, ended, the window, published_at, of each request
+    the receipts   those of the workers that were lost are kept, so there are more; and their digest in the header
+    the signature  of a header with these in it
+
+All else is the same: records (key and address of each), change rows, root, the coverage of each stream with pages,
+items and parts, what the pages show of each stream, blobs, the predecessor. `verify` finds nothing, no staged record and no
+checkpoint is left, receipts are numbered without a gap, and the slow lane was asked for once.
+
+Every other round is a second sync of a workspace, a day later, in which 1 % of the records have changed.
+"""
+
+import argparse
+import json
+import mmap
+import os
+import random
+import re
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests import yard  # first: it starts Django
+
+from django.db import connection as database  # isort: skip
+from django.db import transaction  # isort: skip
+from django.utils import timezone  # isort: skip
+
+from connectors import locker, runs, tasks  # isort: skip
+from connectors.models import (  # isort: skip
+    Blob,
+    Change,
+    Lane,
+    Receipt,
+    RunListing,
+    RunState,
+    RunStream,
+    Snapshot,
+    StagedRecord,
+    SyncRun,
+)
+from connectors.verification import Counted, verify  # isort: skip
+
+MOST_WORKERS = 3  # of one run: so many may be lost before it is abandoned
+SHOWN = ("stream", "position", "state", "pages", "expected", "items", "claimed", "status", "code", "reason", "anomaly")
+TIMES = ("window", "published_at", "requests_sha256")
+Statements = Counter[str]
+
+
+# --- a worker that can be killed anywhere -----------------------------------------------------------
+
+_IN_TRANSACTION, _AT_REST = b"1", b"0"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Before or after the `number`th statement of a kind."""
+
+    kind: str
+    number: int
+    after: bool
+
+
+def kind_of(sql: str) -> str:
+    """What a statement does, without its values and without the names of savepoints."""
+    head = re.split(r" WHERE | VALUES | FROM \(", re.sub(r"\s+", " ", sql))[0]
+    return re.sub(r'SAVEPOINT ".*"', "SAVEPOINT", head)[:160]
+
+
+class Seen:
+    """What a worker's statements were, in memory that outlives it: whether one was in a transaction."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, 1)
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._memory[:1] == _IN_TRANSACTION
+
+    def watch(self, counted: Statements, place: Place | None) -> Callable[..., Any]:
+        """A wrapper around each statement of the database, which kills its process at `place`."""
+
+        def around(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+            kind = kind_of(sql)
+            counted[kind] += 1
+            here = place is not None and (place.kind, place.number) == (kind, counted[kind])
+            self._note(database.in_atomic_block)
+            if here and place and not place.after:
+                os.kill(os.getpid(), signal.SIGKILL)
+            found = execute(sql, *rest)
+            if here:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return found
+
+        return around
+
+    def _note(self, inside: bool) -> None:
+        self._memory[:1] = _IN_TRANSACTION if inside else _AT_REST
+        if inside:
+            transaction.on_commit(lambda: self._note(False))
+
+
+def worker(run: int, seen: Seen, place: Place | None = None) -> yard.Worker:
+    """A process that does the task of a run as the queue would have it done; tells which statements it took."""
+
+    def work() -> Any:
+        counted = Statements()
+        with database.execute_wrapper(seen.watch(counted, place)):
+            tasks.sync(run)
+        return counted
+
+    return yard.Worker(work)
+
+
+def phase(run: int, seen: Seen) -> str:
+    """Where a run was when its worker died, by what it left."""
+    row = SyncRun.objects.get(pk=run)
+    inside = " (in a transaction)" if seen.in_transaction else ""
+    if row.state == RunState.QUEUED:
+        return "before the claim"
+    if row.state == RunState.PUBLISHING:
+        return "publishing" + inside
+    if row.state != RunState.RUNNING:
+        return "after publishing"
+    if not RunStream.objects.filter(run=run).exists():
+        return "identity" if row.plan else "claimed"
+    return ("last save before publishing" if row.now == "Publishing" else "reading") + inside
+
+
+# --- what came of it --------------------------------------------------------------------------------
+
+
+def outcome(run: int) -> dict[str, Any]:
+    """All of a run that must be the same whether or not its workers were killed."""
+    snapshot = Snapshot.objects.get(run=run)
+    header = locker.header_of(snapshot)
+    state = locker.state(snapshot.workspace_id, snapshot.seq).values_list("stream", "key", "sha256")
+    changes = Change.objects.filter(seq=snapshot.seq).order_by("stream", "key").values_list("stream", "key", "sha256")
+    return {
+        "state": SyncRun.objects.get(pk=run).state,
+        "header": {name: said for name, said in header.items() if name not in TIMES},
+        "records": [(stream, key, bytes(sha256 or b"").hex()) for stream, key, sha256 in state],
+        "changes": [(stream, key, bytes(sha256 or b"").hex()) for stream, key, sha256 in changes],
+        "streams": list(RunStream.objects.filter(run=run).order_by("position").values(*SHOWN)),
+        "blobs": Blob.objects.count(),
+        "snapshots": Snapshot.objects.count(),
+        "slow runs": SyncRun.objects.filter(lane=Lane.SLOW).count(),
+    }
+
+
+def left_over(run: int) -> list[str]:
+    """What is wrong with the portal after a run has ended, in words."""
+    wrong = [f"{fault.invariant} {fault.where}: {fault.what}" for fault in verify(Counted())]
+    for model in (StagedRecord, RunListing):
+        if rows := model._default_manager.count():
+            wrong.append(f"{rows} rows of {model.__name__} are left")
+    numbers = list(Receipt.objects.filter(run=run).order_by("n").values_list("n", flat=True))
+    if numbers != list(range(1, len(numbers) + 1)):
+        wrong.append("receipts are not numbered without a gap")
+    return wrong
+
+
+def differences(clean: dict[str, Any], found: dict[str, Any]) -> list[str]:
+    """Which parts of an outcome are not as they should be; of a header, which entries."""
+    wrong = [name for name in clean if name != "header" and found[name] != clean[name]]
+    said, meant = found["header"], clean["header"]
+    return wrong + [f"header: {name}" for name in meant if said.get(name) != meant[name]]
+
+
+# --- rounds -----------------------------------------------------------------------------------------
+
+
+@dataclass
+class Story:
+    """One kind of sync: what it starts from, and what comes of it undisturbed."""
+
+    label: str
+    url: str
+    run: int
+    outcome: dict[str, Any]
+    requests: int
+    seconds: float
+    statements: Statements
+
+
+@dataclass
+class Figures:
+    rounds: int = 0
+    kills: int = 0
+    missed: int = 0
+    phases: Counter[str] = field(default_factory=Counter)
+    by_losses: Counter[int] = field(default_factory=Counter)
+    requests_clean: int = 0
+    requests: int = 0
+    saved: int = 0
+    begun_again: int = 0
+    seconds: float = 0.0
+    failures: list[str] = field(default_factory=list)
+
+
+def ask(connection: Any) -> int:
+    """A queued run, with its task."""
+    return int(runs.request(connection, trigger="test", now=timezone.now()).pk)
+
+
+def tell(label: str, url: str, run: int) -> Story:
+    """Does a run that nobody disturbs, from where the portal was put aside as `label`."""
+    yard.bring_back(label)
+    yard.serve_from(url)
+    undisturbed = worker(run, Seen())
+    assert undisturbed.wait() == 0, "a run that nobody disturbs ends"
+    seconds = time.monotonic() - undisturbed.began
+    assert not left_over(run), left_over(run)
+    requests = Receipt.objects.filter(run=run).count()
+    return Story(label, url, run, outcome(run), requests, seconds, Statements(undisturbed.returned))
+
+
+def one(story: Story, dice: random.Random, figures: Figures) -> None:
+    """One round: kill, give back, do again, compare."""
+    yard.bring_back(story.label)
+    yard.serve_from(story.url)
+    figures.rounds += 1
+    figures.requests_clean += story.requests
+    losses, last = 0, 0
+    for _ in range(dice.choice((1, 1, 1, 2, 2))):
+        before = Receipt.objects.filter(run=story.run).count()
+        hit, seen = kill(story, dice)
+        if not hit:
+            figures.missed += 1
+            break
+        losses += 1
+        figures.phases[phase(story.run, seen)] += 1
+        last = before
+        yard.tidy()
+        note_what_is_kept(story.run, figures)
+    finish(story, figures)
+    figures.kills += losses
+    figures.by_losses[losses] += 1
+    del last
+
+
+def kill(story: Story, dice: random.Random) -> tuple[bool, Seen]:
+    """A worker that is killed somewhere; whether it was, and what is known of its end."""
+    seen = Seen()
+    if dice.random() < 0.5:
+        victim = worker(story.run, seen)
+        victim.kill_after(dice.uniform(0, story.seconds))
+    else:
+        kind = dice.choice(sorted(story.statements))
+        place = Place(kind, dice.randint(1, story.statements[kind]), dice.random() < 0.5)
+        victim = worker(story.run, seen, place)
+    code = victim.wait()
+    assert code in (0, -signal.SIGKILL), f"a worker ended with exit code {code}"
+    return code != 0, seen
+
+
+def note_what_is_kept(run: int, figures: Figures) -> None:
+    """How many pages the next worker need not ask for, and how many it asks for again."""
+    if SyncRun.objects.get(pk=run).state != RunState.QUEUED:
+        return
+    for body in RunListing.objects.filter(run=run).values_list("body", flat=True):
+        done = body["stage"] in ("done", "refused")
+        figures.saved += body["pages"] if done else 0
+        figures.begun_again += 0 if done else body["pages"]
+
+
+def finish(story: Story, figures: Figures) -> None:
+    """The queue's task is done once more, by a worker that lives, and the end is looked at."""
+    assert worker(story.run, Seen()).wait() == 0, "the last worker failed"
+    figures.requests += Receipt.objects.filter(run=story.run).count()
+    wrong = left_over(story.run) + differences(story.outcome, outcome(story.run))
+    if wrong:
+        figures.failures.append(f"round {figures.rounds}, {story.label}: " + "; ".join(wrong))
+
+
+@contextmanager
+def stories(size: str, latency: float) -> Iterator[list[Story]]:
+    """A first sync, and a second one a day later, each of a portal that was put aside just before it."""
+    options = ("--size", size, "--latency-ms", str(latency))
+    with yard.simulator(*options) as (url, token), yard.simulator(*options, "--day", "1") as (later, _):
+        yard.make()
+        yard.serve_from(url)
+        connection = yard.connect(token)
+        first = ask(connection)
+        yard.keep("first")
+        told = [tell("first", url, first)]
+        SyncRun.objects.filter(lane=Lane.SLOW).delete()
+        second = ask(connection)
+        yard.keep("second")
+        yield [*told, tell("second", later, second)]
+
+
+def play(times: int, size: str, seed: int, latency: float, say: Callable[[str], object]) -> Figures:
+    figures, dice = Figures(), random.Random(seed)
+    with stories(size, latency) as told:
+        for story in told:
+            say(
+                f"{story.label} sync undisturbed: {story.requests} requests, {story.seconds:.2f} s, "
+                f"{len(story.outcome['changes'])} changes, {sum(story.statements.values())} statements "
+                f"of {len(story.statements)} kinds"
+            )
+        began = time.monotonic()
+        for number in range(times):
+            one(told[number % 2], dice, figures)
+            if not (number + 1) % 20:
+                say(f"{number + 1} rounds, {figures.kills} kills, {len(figures.failures)} failures")
+        figures.seconds = time.monotonic() - began
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--times", type=int, default=200)
+    parser.add_argument("--size", default="medium")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--latency-ms", type=float, default=5)
+    options = parser.parse_args()
+    figures = play(
+        options.times, options.size, options.seed, options.latency_ms, lambda line: print(line, file=sys.stderr)
+    )
+    print(json.dumps(vars(figures), indent=1))
+    sys.exit(1 if figures.failures else 0)
+
+
+if __name__ == "__main__":
+    main()
