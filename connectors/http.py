@@ -73,7 +73,7 @@ class Fetched:
 
     body: bytes
     html: bool
-    heard: Heard
+    heard: Heard = Heard()
 
 
 class _Credential(AuthBase):

@@ -75,7 +75,14 @@ def _read_and_publish(run: SyncRun, clock: Clock, tempo: Tempo) -> None:
         _same_workspace(connection, identify(connector, client))
         plan = _plan(run, workspace, wanted, clock.now(), tempo)
         reading = Reading(
-            connector, client, plan, desk, limits=limits, clock=clock, connections=settings.SYNC_CONNECTIONS
+            connector,
+            client,
+            plan,
+            desk,
+            limits=limits,
+            clock=clock,
+            connections=settings.SYNC_CONNECTIONS,
+            processes=settings.SYNC_PROCESSES,
         )
         desk.take_up(reading)
         reading.run()

@@ -90,6 +90,7 @@ WEB_THREADS = _whole("WEB_THREADS", 8)
 WORKERS = _whole("WORKERS", 2)
 WORKER_NAME = (env.str("PORTAL_WORKER", default="") or socket.gethostname())[:80]
 SYNC_CONNECTIONS = _whole("SYNC_CONNECTIONS", 8)
+SYNC_PROCESSES = _whole("SYNC_PROCESSES", min(1, (os.cpu_count() or 1) - 1), least=0)
 REGIONS = {"segment": _regions("SEGMENT_REGIONS")}
 
 INSTALLED_APPS = [

@@ -16,6 +16,7 @@ FOREIGN = (
 os.environ.update(
     PORTAL_DATA=str(DATA),
     HTTPS="false",
+    SYNC_PROCESSES="0",  # a test process is large and has threads; test_workshop tries the helpers out
     SECRET_KEY="test-secret-key-0123456789-0123456789",
     FERNET_KEYS="test-fernet-key-0123456789-0123456789",
     FINGERPRINT_KEY="test-fingerprint-key-0123456789-0123",

@@ -10,6 +10,7 @@ from connectors.spec import Cell, Coverage, Covered, Record, Report, State
 
 REPORTS = {spec.name: spec for spec in ALL}
 TITLES = {stream.name: stream.title for stream in streams.ALL}
+PARENT = {stream.name: stream.key[0] for stream in streams.ALL}  # the field by which one parent's records are found
 INCOMPLETE = [coverage for coverage in Coverage if coverage is not Coverage.COMPLETE]
 
 
@@ -37,7 +38,7 @@ class Fake:
 
     def _held(self, stream: str, parent: str) -> list[Any]:
         held = self._records.get(stream, [])
-        return [record for record in held if record["trackingPlanId"] == parent] if parent else held
+        return [record for record in held if record[PARENT[stream]] == parent] if parent else held
 
 
 def build(name: str, view: Any, **only: str) -> Report:
@@ -71,7 +72,13 @@ def destination(
     id_: str, name: str, feeds: str, cloud: str = "", device: str = "", *, on: bool = True
 ) -> dict[str, Any]:
     features = {"cloudModeInstances": cloud, "deviceModeInstances": device} if cloud else {}
-    metadata = {"name": "Braze", "categories": ["Messaging"], "supportedFeatures": features, "partnerOwned": False}
+    metadata = {
+        "id": "m1",
+        "name": "Braze",
+        "categories": ["Messaging"],
+        "supportedFeatures": features,
+        "partnerOwned": False,
+    }
     return {"id": id_, "name": name, "enabled": on, "sourceId": feeds, "metadata": metadata, "settings": ["apiKey"]}
 
 
@@ -82,6 +89,54 @@ def right(role: str, *resources: tuple[str, str], labels: Iterable[tuple[str, st
         "resources": [{"type": type_, "id": id_} for type_, id_ in resources],
         "labels": [{"key": key, "value": value} for key, value in labels],
     }
+
+
+def code(digest: str, size: int = 100, lines: int = 10) -> dict[str, Any]:
+    return {"sha256": digest, "bytes": size, "lines": lines}
+
+
+def enforced(unplanned: bool, common: str, **more: Any) -> dict[str, Any]:
+    """Settings of a source, alike for all kinds of call."""
+    track = {
+        "allowUnplannedEvents": unplanned,
+        "allowUnplannedEventProperties": unplanned,
+        "allowEventOnViolations": True,
+        "allowPropertiesOnViolations": False,
+        "commonEventOnViolations": common,
+    }
+    traits = {"allowUnplannedTraits": unplanned, "allowTraitsOnViolations": True, "commonEventOnViolations": "ALLOW"}
+    return {"track": track, "identify": traits, "group": traits, **more}
+
+
+def filter_(id_: str, destination: str, title: str, *actions: dict[str, Any], on: bool = True) -> dict[str, Any]:
+    named = {"id": id_, "destinationId": destination, "sourceId": "s1", "title": title, "enabled": on}
+    return {**named, "if": 'type = "track"', "actions": list(actions)}
+
+
+def audience(id_: str, name: str, **more: Any) -> dict[str, Any]:
+    return {"spaceId": "sp1", "id": id_, "key": name.lower(), "name": name, "enabled": True, "status": "Live", **more}
+
+
+def regulation(id_: str, status: str, created: str, finished: str | None = None, subjects: int = 1) -> dict[str, Any]:
+    return {
+        "id": id_,
+        "regulationType": "SUPPRESS_WITH_DELETE",
+        "subjectType": "USER_ID",
+        "subjects": {"count": subjects, "prints": ["p"] * subjects},
+        "status": status,
+        "createdAt": created,
+        **({"finishedAt": finished} if finished else {}),
+    }
+
+
+def event(id_: str, timestamp: str, type_: str, actor: str, email: str = "", **more: Any) -> dict[str, Any]:
+    said = {"id": id_, "timestamp": timestamp, "type": type_, "actor": actor, **more}
+    return {**said, "actorEmail": email} if email else said
+
+
+def sync(warehouse: str, source: str, start: str, status: str, end: str | None = None, **more: Any) -> dict[str, Any]:
+    said = {"warehouseId": warehouse, "sourceId": source, "start": start, "end": end, "status": status}
+    return {**said, "duration": 60, "count": 5, "notices": [], **more}
 
 
 ALL_OF_IT = ("WORKSPACE", "w")
@@ -132,6 +187,176 @@ WORKSPACE: dict[str, list[Any]] = {
     "roles": [],
     "invites": [{"email": "new@example.com"}, {"email": "Also@example.com"}],
     "labels": [],
+    "source_settings": [
+        {"trackingPlanId": "tp_1", "sourceId": "s1", "settings": enforced(False, "BLOCK", forwardingViolationsTo="s4")},
+        {"trackingPlanId": "tp_1", "sourceId": "s3", "settings": enforced(True, "OMIT_PROPERTIES")},
+    ],
+    "destination_filters": [
+        filter_(
+            "f1", "d1", "No contact data", {"type": "DROP_PROPERTIES", "fields": {"properties": ["email", "phone"]}}
+        ),
+        filter_("f2", "d1", "a tenth", {"type": "SAMPLE", "percent": 0.1, "path": "userId"}, on=False),
+    ],
+    "destination_subscriptions": [
+        {
+            "id": "su1",
+            "destinationId": "d1",
+            "name": "Orders",
+            "actionSlug": "trackEvent",
+            "enabled": True,
+            "trigger": 'event = "Order"',
+            "modelId": "mo1",
+            "settings": {
+                "email": {"@path": "$.properties.email"},
+                "name": {"@template": ["{{properties.first}}", "{{properties.last}}"]},
+                "currency": {"literal": "str"},
+            },
+        }
+    ],
+    "transformations": [
+        {
+            "id": "t1",
+            "name": "Hash it",
+            "sourceId": "s1",
+            "enabled": True,
+            "if": "type='identify'",
+            "hashPropertiesConfiguration": {"algorithm": "SHA256", "key": "ab12", "paths": ["traits.email"]},
+        },
+        {"id": "t2", "name": "gone", "sourceId": "s1", "destinationMetadataId": "m9", "enabled": True, "drop": True},
+    ],
+    "functions": [
+        {"id": "fn1", "resourceType": "INSERT_DESTINATION", "displayName": "Scrub", "createdBy": "u1"},
+        {"id": "fn2", "resourceType": "SOURCE", "displayName": "intake", "createdAt": "2026-01-01T00:00:00Z"},
+    ],
+    "function_code": [
+        {
+            "id": "fn1",
+            "resourceType": "INSERT_DESTINATION",
+            "code": code("aa" * 32),
+            "deployedAt": "2026-02-01T00:00:00Z",
+            "isLatestVersion": False,
+            "settings": [{"name": "apiKey", "sensitive": True}, {"name": "region", "sensitive": False}],
+        },
+        {"id": "fn2", "resourceType": "SOURCE", "code": code("bb" * 32), "deployedAt": None, "settings": []},
+    ],
+    "insert_function_instances": [
+        {
+            "resourceType": "INSERT_DESTINATION",
+            "functionId": "fn1",
+            "id": "in1",
+            "name": "Scrub mail",
+            "integrationId": "d1",
+            "enabled": True,
+            "settings": ["region"],
+            "encryptedSettings": ["apiKey"],
+        }
+    ],
+    "reverse_etl_models": [
+        {"id": "mo1", "name": "Buyers", "sourceId": "s4", "enabled": True, "query": code("cc" * 32, 400, 12)},
+        {"id": "mo2", "name": "attic", "sourceId": "s4", "enabled": False, "query": code("dd" * 32)},
+    ],
+    "spaces": [{"id": "sp1", "name": "Shop", "slug": "shop"}],
+    "audiences": [
+        audience(
+            "a1",
+            "VIP",
+            size={"count": 1200, "type": "USERS"},
+            computeCadence={"type": "REALTIME"},
+            definition={"query": "event('Order').count() > 3"},
+            createdBy="u1",
+            updatedBy="u9",
+        ),
+        audience("a2", "broken", enabled=False, status="Failed"),
+    ],
+    "computed_traits": [
+        {"spaceId": "sp1", "id": "ct1", "key": "ltv", "name": "Lifetime value", "enabled": True, "status": "Live"}
+    ],
+    "regulations": [
+        regulation("r1", "FINISHED", "2026-03-01T10:00:00.546951Z", "2026-03-11T09:00:00Z", 3),
+        regulation("r2", "RUNNING", "2026-02-01T00:00:00Z"),
+        regulation("r3", "FAILED", "2026-03-02T00:00:00Z"),
+    ],
+    "suppressions": [
+        {"subjectType": "userId", "subjects": "p1", "count": 2},
+        {"subjectType": "userId", "subjects": "p2", "count": 1},
+    ],
+    "audit_events": [
+        event("e1", "2026-02-27T10:00:00Z", "Source Created", "u1", "zora@example.com", resourceId="s4"),
+        event("e2", "2026-03-01T10:00:00Z", "Source Modified", "public-api-token/T9", resourceType="source"),
+        event("e3", "2026-03-02T10:00:00Z", "Source Modified", "u77", "left@example.com", resourceName="web"),
+        event("e4", "2026-03-03T10:00:00Z", "Source Modified", "u1"),
+        event("e5", "2026-03-04T10:00:00Z", "User Invited", "u78"),
+    ],
+    "group_invites": [{"groupId": "g1", "email": "new@example.com"}, {"groupId": "g2", "email": "third@example.com"}],
+    "credentials": [{"id": "c1", "name": "Lake key", "settings": {"type": "Snowflake"}}],
+    "usage_mtu": [
+        {
+            "timestamp": "2026-03-02T00:00:00.000Z",
+            "periodStart": 1772323200,
+            "periodEnd": 1774915200,
+            "anonymous": "30",
+            "anonymousIdentified": "4",
+            "identified": "10",
+            "neverIdentified": "0",
+        }
+    ],
+    "usage_api_calls": [
+        {"timestamp": "2026-03-01T00:00:00.000Z", "apiCalls": "100"},
+        {"timestamp": "2026-03-02T00:00:00.000Z", "apiCalls": "9007199254740993"},
+    ],
+    "usage_mtu_by_source": [{"sourceId": "s1", "timestamp": "2026-03-02T00:00:00.000Z", "identified": "7"}],
+    "usage_api_calls_by_source": [
+        {"sourceId": "s1", "timestamp": "2026-03-01T00:00:00.000Z", "apiCalls": "60"},
+        {"sourceId": "s1", "timestamp": "2026-03-02T00:00:00.000Z", "apiCalls": "90"},
+        {"sourceId": "s9", "timestamp": "2026-03-02T00:00:00.000Z", "apiCalls": "1"},
+    ],
+    "delivery_received": [
+        {"sourceId": "s1", "day": "2026-03-01", "total": 1000},
+        {"sourceId": "s1", "day": "2026-03-02", "total": 500},
+        {"sourceId": "s2", "day": "2026-03-02", "total": 0},
+    ],
+    "delivery_failed_on_ingest": [{"sourceId": "s1", "day": "2026-03-02", "total": 2}],
+    "delivery_filtered_at_source": [{"sourceId": "s1", "day": "2026-03-02", "total": 3}],
+    "delivery_successful": [{"destinationId": "d1", "sourceId": "s1", "day": "2026-03-02", "total": 400}],
+    "delivery_failed": [{"destinationId": "d1", "sourceId": "s1", "day": "2026-03-02", "total": 40}],
+    "delivery_filtered_at_destination": [{"destinationId": "d1", "sourceId": "s1", "day": "2026-03-02", "total": 4}],
+    "delivery_metrics": [
+        {
+            "destinationId": "d1",
+            "sourceId": "s1",
+            "day": "2026-03-02",
+            "metrics": [{"metricName": "successes", "total": 400}, {"metricName": "time_to_success", "total": 9.5}],
+        }
+    ],
+    "warehouse_sync_schedules": [
+        {
+            "warehouseId": "h1",
+            "enabled": True,
+            "schedule": {
+                "times": [{"hourOfDay": 23, "enabled": True}, {"hourOfDay": 5, "enabled": True}, {"hourOfDay": 7}],
+                "timezone": "Europe/Berlin",
+            },
+        }
+    ],
+    "warehouse_syncs": [
+        sync("h1", "s1", "2026-03-01T05:00:00Z", "SUCCESS", "2026-03-01T06:00:00Z"),
+        sync("h1", "s1", "2026-03-01T23:00:00Z", "FAILED", "2026-03-02T00:00:00Z", notices=[{"level": "error"}]),
+        sync("h1", "s3", "2026-03-03T05:00:00Z", "SUCCESS", "2026-03-03T06:30:00Z", count=12),
+    ],
+    "warehouse_selective_syncs": [
+        {
+            "warehouseId": "h1",
+            "sourceId": "s1",
+            "collection": "orders",
+            "enabled": True,
+            "properties": {"email": {"enabled": False, "type": "string"}, "total": {"enabled": True}, "phone": False},
+        },
+        {"warehouseId": "h1", "sourceId": "s1", "collection": "pages", "enabled": False, "properties": {"url": False}},
+    ],
+    "warehouse_connection_state": [{"warehouseId": "h1", "connectionState": "FAILED"}],
+    "profiles_warehouses": [
+        {"spaceId": "sp1", "id": "pw1", "name": "Profiles", "enabled": True, "schemaName": "shop", "settings": ["host"]}
+    ],
 }
 
 

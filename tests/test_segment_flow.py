@@ -31,6 +31,7 @@ def test_routes_run_from_source_to_receiver_in_order_of_names() -> None:
         "source_categories": ("Website",),
         "source_enabled": "Enabled",
         "plan": ("app plan", "Web plan"),
+        "between": ("1 filter", "1 mapping", "1 transformation", "1 insert function"),
         "receiver_type": "Destination",
         "receiver": "Mail",
         "receiver_id": "d1",

@@ -13,7 +13,13 @@ def test_effective_rights_are_direct_ones_and_those_of_groups() -> None:
     assert (abel["effective"], abel["resources"], abel["owner"]) == (("Source Admin", "Source Read-only"), 2, False)
     assert (mira["name"], mira["direct"], mira["effective"]) == ("mira@example.com", (), ("Source Read-only",))
     assert (zora["owner"], zora["groups"], zora["resources"]) == (True, (), 1)
-    assert dict(report.facts) == {"People": 3, "Workspace Owners": 1, "Groups": 2, "Open invitations": 2}
+    assert dict(report.facts) == {
+        "People": 3,
+        "Workspace Owners": 1,
+        "Groups": 2,
+        "Open invitations": 2,
+        "Credentials": 1,
+    }
     told = [
         (row["person"], row["role"], row["scope_type"], row["scope"], row["scope_id"], row["held"], row["group"])
         for row in rows(report, "rights")
@@ -32,7 +38,11 @@ def test_groups_list_their_members_and_invitations_their_addresses() -> None:
     desk, empty = rows(report, "groups")
     assert (desk["count"], desk["members"], desk["roles"]) == (2, ("Abel", "mira@example.com"), ("Source Read-only",))
     assert (empty["count"], empty["members"], empty["roles"]) == (0, (), ())
-    assert [row["email"] for row in rows(report, "invitations")] == ["Also@example.com", "new@example.com"]
+    assert [(row["email"], row["groups"]) for row in rows(report, "invitations")] == [
+        ("Also@example.com", ()),
+        ("new@example.com", ("Desk",)),
+        ("third@example.com", ("empty",)),
+    ]
     denied = build("people", Fake(workspace(group_users=[]), {"group_users": Coverage.DENIED}))
     assert all(unknown(row["members"]) for row in rows(denied, "groups"))
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
-from ...spec import Cell, Column, Report, ReportSpec, Row, State, Table, View
-from . import drawing, fields
+from ...spec import Cell, Column, Report, ReportSpec, Row, State, View
+from . import between, drawing, fields
+from .between import Between
 from .inventory import PLANS, Inventory
 from .routes import NO_RECEIVER, RECEIVERS, Route, routes
 
@@ -16,6 +17,7 @@ COLUMNS = (
     Column("source_categories", "Source categories", "list", filter=True),
     Column("source_enabled", "Source enabled", filter=True),
     Column("plan", "Tracking plan", "list", filter=True),
+    Column("between", "On the way", "list", filter=True),
     Column("receiver_type", "Receiver type", filter=True),
     Column("receiver", "Receiver"),
     Column("receiver_id", "Receiver id", "id"),
@@ -27,26 +29,29 @@ COLUMNS = (
 NOTES = (
     "“Open” means that both ends are enabled; whether events passed is not part of this reading.",
     "The API does not tell whether a destination is connected in cloud mode or in device mode.",
-    "Filters and transformations can narrow what passes along a route; this report does not show them.",
+    "“On the way” counts what is enabled between the two ends and may drop, narrow or change what passes; the report "
+    "“On the way” says what each of them does.",
     "The API does not list violations of tracking plans: a source under a plan may still send what the plan forbids.",
 )
 
 
 def build(view: View, only: Mapping[str, str]) -> Report:
     inventory = Inventory(view)
-    found = routes(inventory)
-    table = Table(
+    found, held = routes(inventory), Between(inventory)
+    table = inventory.table(
         "routes",
         "Routes",
         COLUMNS,
-        lambda: (_row(inventory, route) for route in found),
-        note=inventory.note("sources", *RECEIVERS),
+        lambda: (_row(held, route) for route in found),
+        "sources",
+        *RECEIVERS,
+        *between.STREAMS,
     )
     return Report((table,), _facts(inventory, found), drawing.draw(inventory, found), NOTES)
 
 
-def _row(inventory: Inventory, route: Route) -> Row:
-    source = route.source
+def _row(held: Between, route: Route) -> Row:
+    inventory, source = held.inventory, route.source
     if source is None:
         named = NOT_SEEN if route.source_id else NOT_NAMED
         known: Row = (named, route.source_id or None, None, None, fields.NOT_SAID)
@@ -59,7 +64,7 @@ def _row(inventory: Inventory, route: Route) -> Row:
             fields.enabled(fields.at(source, "enabled")),
         )
     plan = inventory.plan_of(route.source_id) if route.source_id else fields.NOT_SAID
-    return (*known, plan, *_receiver(inventory, route), _state(inventory, route))
+    return (*known, plan, held.on_route(route), *_receiver(inventory, route), _state(inventory, route))
 
 
 def _receiver(inventory: Inventory, route: Route) -> Row:
@@ -98,6 +103,6 @@ SPEC = ReportSpec(
     name="data-flow",
     title="Data flow",
     question="Where does customer data come from, which tracking plan does it follow, and who receives it?",
-    streams=("sources", *RECEIVERS, *PLANS),
+    streams=("sources", *RECEIVERS, *PLANS, *between.STREAMS),
     build=build,
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ...spec import Cell, Column, Json, Record, Report, ReportSpec, Row, State, Table, View
+from ...spec import Cell, Column, Json, Record, Report, ReportSpec, Row, State, View
 from . import fields
 from .inventory import Inventory
 
@@ -48,19 +48,19 @@ NOTES = (
 
 def build(view: View, only: Mapping[str, str]) -> Report:
     inventory = Inventory(view)
-    destinations = Table(
+    destinations = inventory.table(
         "destinations",
         "Destinations",
         DESTINATION_COLUMNS,
         lambda: (_destination(inventory, destination) for destination in inventory.destinations),
-        note=inventory.note("destinations"),
+        "destinations",
     )
-    warehouses = Table(
+    warehouses = inventory.table(
         "warehouses",
         "Warehouses",
         WAREHOUSE_COLUMNS,
         lambda: (_warehouse(inventory, warehouse) for warehouse in inventory.warehouses),
-        note=inventory.note("warehouses"),
+        "warehouses",
     )
     return Report((destinations, warehouses), _facts(inventory), notes=NOTES)
 

@@ -4,6 +4,7 @@ A value that is missing is None. One that cannot be read is a state: it is there
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 
 from ...spec import UNREADABLE, Cell, Json, Record, State
 
@@ -13,6 +14,9 @@ UNREADABLE_CELL = State("unknown", "Unreadable", "Segment sent a value of a type
 UNREADABLE_WORD = "(unreadable)"
 NOT_SAID = State("unknown", "Unknown", "Segment does not say.")
 DISABLED = State("off", "Disabled")
+LEFT_OUT = State("off", "Left out", "Selective sync leaves it out.")
+PARTLY = "Some of the figures that are added up are missing or unreadable."
+LONGEST_COUNT = 30  # digits; a longer one is no count
 
 
 def at(record: Json, *path: str) -> Json:
@@ -58,6 +62,52 @@ def number(value: Json) -> int | float | State | None:
     if value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)):
         return value
     return UNREADABLE_CELL
+
+
+def whole(value: Json) -> int | State | None:
+    """A count, which Segment writes as a number or, where it may be large, as a string of digits."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= LONGEST_COUNT:
+        return int(value)
+    return value if value is None or (isinstance(value, int) and not isinstance(value, bool)) else _whole(value)
+
+
+def _whole(value: Json) -> int | State:
+    return int(value) if isinstance(value, float) and value.is_integer() else UNREADABLE_CELL
+
+
+def total(values: Iterable[Json]) -> int | State:
+    """The sum of counts. What is missing or unreadable among them makes it a lower bound, and that is said."""
+    held = [whole(value) for value in values]
+    known = sum(each for each in held if isinstance(each, int))
+    return at_least(known, all(isinstance(each, int) for each in held), PARTLY)
+
+
+def at_least(known: int, sure: bool, why: str) -> int | State:
+    """A number, or a lower bound with the reason why it is none but that."""
+    return known if sure else State("unknown", f"At least {known:,}", why)
+
+
+def moment(value: Json) -> datetime | None:
+    """A time that Segment wrote, None when it is none; one without a zone is UTC, as all of Segment's are."""
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return found if found is None or found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def days(start: datetime | None, end: datetime | None) -> int | None:
+    """Whole days from one to the other; None when either is not known."""
+    return None if start is None or end is None else max(0, (end - start) // timedelta(days=1))
+
+
+def day(value: Json) -> str:
+    """The day of a time that Segment wrote, "" when it is none."""
+    return word(value)[:10] if moment(value) else ""
+
+
+def many(number: int, noun: str) -> str:
+    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def enabled(value: Json) -> str | State:

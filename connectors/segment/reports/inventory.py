@@ -5,10 +5,10 @@ plans are not: there may be a hundred thousand of them.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
-from ...spec import Cell, Coverage, Covered, Record, State, View, standing
+from ...spec import Cell, Column, Coverage, Covered, Record, Row, State, Table, View, standing
 from . import fields
 
 PLANS = ("tracking_plans", "tracking_plan_sources")
@@ -45,12 +45,33 @@ class Inventory:
         return _names(self.sources)
 
     @cached_property
+    def destination_names(self) -> dict[str, str]:
+        return _names(self.destinations)
+
+    @cached_property
     def warehouse_names(self) -> dict[str, str]:
         return _names(self.warehouses)
 
     @cached_property
     def plan_names(self) -> dict[str, str]:
         return _names(self.plans)
+
+    @cached_property
+    def user_names(self) -> dict[str, str]:
+        return {fields.identity(user): fields.name_of(user, "email") for user in self.view.records("users")}
+
+    def source(self, id_: str) -> str | None:
+        """What a source is called; its id when it was not seen, None when there is none."""
+        return self.source_names.get(id_, id_) or None
+
+    def destination(self, id_: str) -> str | None:
+        return self.destination_names.get(id_, id_) or None
+
+    def warehouse(self, id_: str) -> str | None:
+        return self.warehouse_names.get(id_, id_) or None
+
+    def person(self, id_: str) -> str | None:
+        return self.user_names.get(id_, id_) or None
 
     # --- links ---
 
@@ -77,6 +98,13 @@ class Inventory:
             found[fields.identity(destination, "sourceId")].append(destination)
         return found
 
+    def grouped(self, stream: str, by: str) -> dict[str, tuple[Record, ...]]:
+        """The records of a stream by the id that they name in the field `by`, each group in order of names."""
+        found = defaultdict(list)
+        for record in self.view.records(stream):
+            found[fields.identity(record, by)].append(record)
+        return {key: fields.in_order(values, "title") for key, values in found.items()}
+
     def _links(self, stream: str, one: str, many: str) -> Links:
         found = defaultdict(list)
         for link in self.view.records(stream):
@@ -84,6 +112,18 @@ class Inventory:
         return {key: tuple(sorted(values)) for key, values in found.items()}
 
     # --- what may be said ---
+
+    def table(
+        self,
+        name: str,
+        title: str,
+        columns: tuple[Column, ...],
+        rows: Callable[[], Iterator[Row]],
+        *streams: str,
+        partition: str = "",
+    ) -> Table:
+        """A table that is made of these streams, and says so when one of them was not read completely."""
+        return Table(name, title, columns, rows, note=self.note(*streams), partition=partition)
 
     def note(self, *streams: str) -> str:
         """What was not read of these streams and why, as sentences; "" when all were read completely."""
@@ -106,11 +146,12 @@ class Inventory:
         """How many records a stream has, or why nobody knows."""
         return self.tally(self.view.count(stream), stream)
 
-    def tally(self, number: int, stream: str, *others: str) -> Cell:
-        """A number counted over these streams, or the state of the first that was not read completely."""
+    def tally(self, number: Cell, stream: str, *others: str) -> Cell:
+        """A figure made of these streams, or the state of the first that was not read completely."""
         for covered in self._incomplete((stream, *others)):
             state = standing(covered)
-            before = f"{number} as of snapshot {covered.as_of}." if covered.as_of else ""
+            said = number.word if isinstance(number, State) else number
+            before = f"{said} as of snapshot {covered.as_of}." if covered.as_of and said is not None else ""
             return State(state.name, state.word, f"{_end(state.why)} {before}".strip())
         return number
 

@@ -1,12 +1,14 @@
 """People and access: who may do what, directly and through groups, and who was invited."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from ...spec import Cell, Column, Record, Report, ReportSpec, Row, State, Table, View
+from ...spec import Cell, Column, Record, Report, ReportSpec, Row, State, View
 from . import fields, rights
 from .inventory import Inventory
 from .rights import Access, Grant, Person, Right
 
+GROUP_INVITES, CREDENTIALS = "group_invites", "credentials"
 PEOPLE_COLUMNS = (
     Column("name", "Name"),
     Column("email", "E-mail"),
@@ -36,52 +38,51 @@ GROUP_COLUMNS = (
     Column("members", "Members", "list"),
     Column("roles", "Roles", "list", filter=True),
 )
-INVITATION_COLUMNS = (Column("email", "E-mail"),)
+INVITATION_COLUMNS = (
+    Column("email", "E-mail"),
+    Column("groups", "To groups", "list", filter=True),
+)
+CREDENTIAL_COLUMNS = (
+    Column("name", "Name"),
+    Column("id", "Id", "id"),
+    Column("type", "For", filter=True),
+    Column("created", "Created", "time"),
+    Column("updated", "Updated", "time"),
+)
 NOTES = (
     "The API does not tell whether a person signs in with a second factor or single sign-on, or when they last did.",
     "The API does not list tokens and OAuth apps, which can also act on the workspace.",
-    "An invitation is an e-mail address only: the API tells no date, no role and no inviter.",
+    "An invitation is an e-mail address, and perhaps a group: the API tells no date, no role and no inviter.",
+    "Credentials are what Segment uses to enter other services. Only their kind and their dates are kept.",
     "Resources counts the things that a person's rights name, the whole workspace as one of them.",
 )
 
 
 def build(view: View, only: Mapping[str, str]) -> Report:
     inventory = Inventory(view)
-    access = Access(inventory)
+    access, table = Access(inventory), inventory.table
+    held = ("users", rights.DIRECT, *rights.MEMBERSHIP)
     tables = (
-        Table(
-            "people",
-            "People",
-            PEOPLE_COLUMNS,
-            lambda: (_person(access, person) for person in access.people),
-            note=inventory.note("users", rights.DIRECT, *rights.MEMBERSHIP),
-        ),
-        Table(
-            "rights",
-            "Effective rights",
-            RIGHT_COLUMNS,
-            lambda: _rights(inventory, access),
-            note=inventory.note("users", rights.DIRECT, *rights.MEMBERSHIP),
-        ),
-        Table(
-            "groups",
-            "Groups",
-            GROUP_COLUMNS,
-            lambda: (_group(inventory, access, group) for group in access.groups),
-            note=inventory.note(*rights.MEMBERSHIP),
-        ),
-        Table(
+        table("people", "People", PEOPLE_COLUMNS, lambda: _people(access), *held),
+        table("rights", "Effective rights", RIGHT_COLUMNS, lambda: _rights(inventory, access), *held),
+        table("groups", "Groups", GROUP_COLUMNS, lambda: _group_rows(inventory, access), *rights.MEMBERSHIP),
+        table(
             "invitations",
             "Invitations",
             INVITATION_COLUMNS,
-            lambda: ((email,) for email in _invited(view)),
-            note=inventory.note("invites"),
+            lambda: _invitations(inventory, access),
+            *("invites", GROUP_INVITES),
         ),
+        table("credentials", "Credentials", CREDENTIAL_COLUMNS, lambda: _credentials(view), CREDENTIALS),
     )
     return Report(tables, _facts(inventory, access), notes=NOTES)
 
 
 # --- people -------------------------------------------------------------------------------------
+
+
+def _people(access: Access) -> Iterator[Row]:
+    return (_person(access, person) for person in access.people)
 
 
 def _person(access: Access, person: Person) -> Row:
@@ -148,6 +149,10 @@ def _way(access: Access, grant: Grant) -> Row:
 # --- groups and invitations ---------------------------------------------------------------------
 
 
+def _group_rows(inventory: Inventory, access: Access) -> Iterator[Row]:
+    return (_group(inventory, access, group) for group in access.groups)
+
+
 def _group(inventory: Inventory, access: Access, group: Record) -> Row:
     id_ = fields.identity(group)
     grant = access.grants_of_groups[id_]
@@ -161,8 +166,36 @@ def _group(inventory: Inventory, access: Access, group: Record) -> Row:
     )
 
 
-def _invited(view: View) -> list[str]:
-    return fields.by_name((fields.identity(invite, "email") for invite in view.records("invites")), {})
+def _invitations(inventory: Inventory, access: Access) -> Iterator[Row]:
+    """Everybody who is invited to the workspace or to a group of it."""
+    to = _groups_of_invited(inventory.view)
+    for email in fields.by_name(_invited(inventory.view), {}):
+        groups = fields.named(to.get(email, ()), access.group_names)
+        yield (email, groups or inventory.unknown(GROUP_INVITES) or ())
+
+
+def _invited(view: View) -> set[str]:
+    return {
+        fields.identity(invite, "email") for stream in ("invites", GROUP_INVITES) for invite in view.records(stream)
+    }
+
+
+def _groups_of_invited(view: View) -> Mapping[str, list[str]]:
+    found = defaultdict(list)
+    for invite in view.records(GROUP_INVITES):
+        found[fields.identity(invite, "email")].append(fields.identity(invite, "groupId"))
+    return found
+
+
+def _credentials(view: View) -> Iterator[Row]:
+    for credential in fields.in_order(view.records(CREDENTIALS)):
+        yield (
+            fields.name_of(credential),
+            fields.identity(credential),
+            fields.text(fields.at(credential, "settings", "type")),
+            fields.text(fields.at(credential, "createdAt")),
+            fields.text(fields.at(credential, "updatedAt")),
+        )
 
 
 # --- facts --------------------------------------------------------------------------------------
@@ -174,6 +207,7 @@ def _facts(inventory: Inventory, access: Access) -> tuple[tuple[str, Cell], ...]
         ("Workspace Owners", _owners(inventory, access)),
         ("Groups", inventory.total("groups")),
         ("Open invitations", inventory.total("invites")),
+        ("Credentials", inventory.total(CREDENTIALS)),
     )
 
 
@@ -190,6 +224,9 @@ SPEC = ReportSpec(
     name="people",
     title="People and access",
     question="Who can see or change what in the workspace, directly or through a group, and who was invited?",
-    streams=("users", rights.DIRECT, "groups", "group_users", "roles", "invites", "sources", "warehouses", "workspace"),
+    streams=(
+        *("users", rights.DIRECT, "groups", "group_users", "roles", "invites", GROUP_INVITES, CREDENTIALS),
+        *("sources", "warehouses", "workspace"),
+    ),
     build=build,
 )

@@ -1,9 +1,9 @@
 """Source register: every source, what it is, what it follows and what it feeds."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from ...spec import Cell, Column, Record, Report, ReportSpec, Row, State, Table, View
-from . import fields
+from ...spec import Cell, Column, Record, Report, ReportSpec, Row, State, View
+from . import enforcement, fields
 from .inventory import PLANS, Inventory
 
 NONE_SEEN = State("na", "None visible", "Segment shows write keys only to a Source Admin: this is no proof of none.")
@@ -16,6 +16,7 @@ COLUMNS = (
     Column("enabled", "Enabled", filter=True),
     Column("labels", "Labels", "list", filter=True),
     Column("plan", "Tracking plan", "list", filter=True),
+    Column("enforcement", "What the plan does not foresee", "list", filter=True),
     Column("destinations", "Destinations", "number"),
     Column("warehouses", "Warehouses", "number"),
     Column("write_keys", "Write keys visible", "number"),
@@ -25,23 +26,30 @@ COLUMNS = (
 NOTES = (
     "Write keys are never kept: the number is how many this token was shown, and one with fewer rights is shown none.",
     "Of the settings only the names are kept; the number is how many there are.",
+    "What a plan does not foresee is blocked, omitted or allowed by settings of the source. The report on tracking "
+    "plans has them one by one.",
     "The API does not tell when a source was made or last changed, or by whom.",
 )
 
 
 def build(view: View, only: Mapping[str, str]) -> Report:
     inventory = Inventory(view)
-    table = Table(
+    table = inventory.table(
         "sources",
         "Sources",
         COLUMNS,
-        lambda: (_row(inventory, source) for source in inventory.sources),
-        note=inventory.note("sources"),
+        lambda: _rows(inventory),
+        "sources",
     )
     return Report((table,), _facts(inventory), notes=NOTES)
 
 
-def _row(inventory: Inventory, source: Record) -> Row:
+def _rows(inventory: Inventory) -> Iterator[Row]:
+    enforced = enforcement.summaries(inventory)
+    return (_row(inventory, source, enforced) for source in inventory.sources)
+
+
+def _row(inventory: Inventory, source: Record, enforced: Mapping[str, Cell]) -> Row:
     id_ = fields.identity(source)
     destinations = len(inventory.destinations_of_source.get(id_, ()))
     warehouses = len(inventory.warehouses_of_source.get(id_, ()))
@@ -54,6 +62,7 @@ def _row(inventory: Inventory, source: Record) -> Row:
         fields.enabled(fields.at(source, "enabled")),
         fields.labels(fields.at(source, "labels")),
         inventory.plan_of(id_),
+        enforcement.summary(inventory, enforced, id_),
         inventory.unknown("destinations") or destinations,
         inventory.unknown("warehouses", "warehouse_sources") or warehouses,
         _write_keys(source),
@@ -84,6 +93,6 @@ SPEC = ReportSpec(
     name="sources",
     title="Source register",
     question="Which sources send customer data, what are they, and which tracking plan does each follow?",
-    streams=("sources", "destinations", "warehouses", "warehouse_sources", *PLANS),
+    streams=("sources", "destinations", "warehouses", "warehouse_sources", *PLANS, enforcement.SETTINGS),
     build=build,
 )

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
-from ...spec import Cell, Column, Record, Report, ReportSpec, Row, Table, View
-from . import fields, schema
-from .inventory import Inventory
+from ...spec import Cell, Column, Record, Report, ReportSpec, Row, View
+from . import enforcement, fields, schema
+from .enforcement import SETTINGS
+from .inventory import PLANS, Inventory
 
 RULES = "tracking_plan_rules"
 PLAN_COLUMNS = (
@@ -33,30 +34,38 @@ RULE_COLUMNS = (
 )
 NOTES = (
     "The API does not list violations: a rule says what may be sent, not what was sent.",
-    "Whether a source blocks what its plan does not allow is a setting of the source; this report does not show it.",
     "Segment rewrites rules when it stores them, so a rule may read differently from how its author wrote it.",
+    *enforcement.NOTES,
 )
 
 
 def build(view: View, only: Mapping[str, str]) -> Report:
     inventory = Inventory(view)
     plan = only.get("plan_id", "")
-    plans = Table(
+    plans = inventory.table(
         "plans",
         "Tracking plans",
         PLAN_COLUMNS,
         lambda: (_plan(inventory, plan) for plan in inventory.plans),
-        note=inventory.note("tracking_plans"),
+        "tracking_plans",
     )
-    rules = Table(
+    rules = inventory.table(
         "rules",
         "Rules",
         RULE_COLUMNS,
         lambda: _rules(inventory, plan),
-        note=inventory.note(RULES),
+        RULES,
         partition="plan_id",
     )
-    return Report((plans, rules), _facts(inventory), notes=NOTES)
+    enforced = inventory.table(
+        "enforcement",
+        "What plans do not foresee",
+        enforcement.COLUMNS,
+        lambda: enforcement.rows(inventory),
+        SETTINGS,
+        *PLANS,
+    )
+    return Report((plans, rules, enforced), _facts(inventory), notes=NOTES)
 
 
 def _plan(inventory: Inventory, plan: Record) -> Row:
@@ -115,13 +124,17 @@ def _facts(inventory: Inventory) -> tuple[tuple[str, Cell], ...]:
         ("Of type LIVE", inventory.tally(live, "tracking_plans")),
         ("With connected sources", inventory.tally(followed, "tracking_plans", "tracking_plan_sources")),
         ("Rules", inventory.total(RULES)),
+        (
+            "Sources that let unplanned events pass",
+            inventory.tally(enforcement.open_sources(inventory), SETTINGS, PLANS[1]),
+        ),
     )
 
 
 SPEC = ReportSpec(
     name="tracking-plans",
     title="Tracking plans and rules",
-    question="What may be collected, by plan and event, and which sources follow each plan?",
-    streams=("tracking_plans", RULES, "tracking_plan_sources", "sources"),
+    question="What may be collected, by plan and event, which sources follow each plan, and what becomes of the rest?",
+    streams=("tracking_plans", RULES, "tracking_plan_sources", SETTINGS, "sources"),
     build=build,
 )
