@@ -4,15 +4,9 @@ Each round brings a portal to where it was, starts a worker on a queued run, and
 moment of the clock, half of them by themselves right before or after a statement of the database, each kind of
 statement as likely as any other, so that the short steps (claim, `begin`, publishing) are hit as often as the long
 reading. The run is given back as the watchdog gives it back, and done again; the second worker is killed too in two
-rounds of five. In the end it must be told apart from a run that nobody disturbed by nothing but:
-
-    times          started, ended, the window, published_at, of each request
-    the receipts   those of the workers that were lost are kept, so there are more; and their digest in the header
-    the signature  of a header with these in it
-
-All else is the same: records (key and address of each), change rows, root, the coverage of each stream with pages,
-items and parts, what the pages show of each stream, blobs, the predecessor. `verify` finds nothing, no staged record and no
-checkpoint is left, receipts are numbered without a gap, and the slow lane was asked for once.
+rounds of five. In the end nothing but what `outcomes` lists
+may tell it apart from a run that nobody disturbed; `verify` finds nothing, no staged record and no checkpoint is left,
+receipts are numbered without a gap, and the slow lane was asked for once.
 
 Every other round is a second sync of a workspace, a day later, in which 1 % of the records have changed.
 """
@@ -22,7 +16,6 @@ import json
 import mmap
 import os
 import random
-import re
 import signal
 import sys
 import time
@@ -38,24 +31,10 @@ from django.db import connection as database  # isort: skip
 from django.db import transaction  # isort: skip
 from django.utils import timezone  # isort: skip
 
-from connectors import locker, runs, tasks  # isort: skip
-from connectors.models import (  # isort: skip
-    Blob,
-    Change,
-    Lane,
-    Receipt,
-    RunListing,
-    RunState,
-    RunStream,
-    Snapshot,
-    StagedRecord,
-    SyncRun,
-)
-from connectors.verification import Counted, verify  # isort: skip
+from connectors import runs, tasks  # isort: skip
+from connectors.models import Lane, Receipt, RunListing, RunState, RunStream, SyncRun  # isort: skip
+from tests.outcomes import differences, kind_of, left_over, outcome  # isort: skip
 
-MOST_WORKERS = 3  # of one run: so many may be lost before it is abandoned
-SHOWN = ("stream", "position", "state", "pages", "expected", "items", "claimed", "status", "code", "reason", "anomaly")
-TIMES = ("window", "published_at", "requests_sha256")
 Statements = Counter[str]
 
 
@@ -71,12 +50,6 @@ class Place:
     kind: str
     number: int
     after: bool
-
-
-def kind_of(sql: str) -> str:
-    """What a statement does, without its values and without the names of savepoints."""
-    head = re.split(r" WHERE | VALUES | FROM \(", re.sub(r"\s+", " ", sql))[0]
-    return re.sub(r'SAVEPOINT ".*"', "SAVEPOINT", head)[:160]
 
 
 class Seen:
@@ -139,46 +112,6 @@ def phase(run: int, seen: Seen) -> str:
     return ("last save before publishing" if row.now == "Publishing" else "reading") + inside
 
 
-# --- what came of it --------------------------------------------------------------------------------
-
-
-def outcome(run: int) -> dict[str, Any]:
-    """All of a run that must be the same whether or not its workers were killed."""
-    snapshot = Snapshot.objects.get(run=run)
-    header = locker.header_of(snapshot)
-    state = locker.state(snapshot.workspace_id, snapshot.seq).values_list("stream", "key", "sha256")
-    changes = Change.objects.filter(seq=snapshot.seq).order_by("stream", "key").values_list("stream", "key", "sha256")
-    return {
-        "state": SyncRun.objects.get(pk=run).state,
-        "header": {name: said for name, said in header.items() if name not in TIMES},
-        "records": [(stream, key, bytes(sha256 or b"").hex()) for stream, key, sha256 in state],
-        "changes": [(stream, key, bytes(sha256 or b"").hex()) for stream, key, sha256 in changes],
-        "streams": list(RunStream.objects.filter(run=run).order_by("position").values(*SHOWN)),
-        "blobs": Blob.objects.count(),
-        "snapshots": Snapshot.objects.count(),
-        "slow runs": SyncRun.objects.filter(lane=Lane.SLOW).count(),
-    }
-
-
-def left_over(run: int) -> list[str]:
-    """What is wrong with the portal after a run has ended, in words."""
-    wrong = [f"{fault.invariant} {fault.where}: {fault.what}" for fault in verify(Counted())]
-    for model in (StagedRecord, RunListing):
-        if rows := model._default_manager.count():
-            wrong.append(f"{rows} rows of {model.__name__} are left")
-    numbers = list(Receipt.objects.filter(run=run).order_by("n").values_list("n", flat=True))
-    if numbers != list(range(1, len(numbers) + 1)):
-        wrong.append("receipts are not numbered without a gap")
-    return wrong
-
-
-def differences(clean: dict[str, Any], found: dict[str, Any]) -> list[str]:
-    """Which parts of an outcome are not as they should be; of a header, which entries."""
-    wrong = [name for name in clean if name != "header" and found[name] != clean[name]]
-    said, meant = found["header"], clean["header"]
-    return wrong + [f"header: {name}" for name in meant if said.get(name) != meant[name]]
-
-
 # --- rounds -----------------------------------------------------------------------------------------
 
 
@@ -233,22 +166,19 @@ def one(story: Story, dice: random.Random, figures: Figures) -> None:
     yard.serve_from(story.url)
     figures.rounds += 1
     figures.requests_clean += story.requests
-    losses, last = 0, 0
+    losses = 0
     for _ in range(dice.choice((1, 1, 1, 2, 2))):
-        before = Receipt.objects.filter(run=story.run).count()
         hit, seen = kill(story, dice)
         if not hit:
             figures.missed += 1
             break
         losses += 1
         figures.phases[phase(story.run, seen)] += 1
-        last = before
         yard.tidy()
         note_what_is_kept(story.run, figures)
     finish(story, figures)
     figures.kills += losses
     figures.by_losses[losses] += 1
-    del last
 
 
 def kill(story: Story, dice: random.Random) -> tuple[bool, Seen]:

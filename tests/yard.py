@@ -10,6 +10,7 @@ import json
 import mmap
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -31,7 +32,7 @@ else:
 from tests import environment  # noqa: E402  # it sets keys and a data folder
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
-os.environ.update(PORTAL_WORKER="yard", LOG_LEVEL="CRITICAL")
+os.environ.update(PORTAL_WORKER="yard", LOG_LEVEL="CRITICAL", SYNC_PROCESSES="1")
 
 import django  # noqa: E402
 
@@ -180,7 +181,9 @@ def tidy() -> list[int]:
     """What a watchdog does before it starts the next worker: gives back what the dead ones held."""
     lost: list[int] = []
     for group in runs.groups_at_work():
-        if not signal_group(group, 0):
-            lost += runs.recover_of(group, timezone.now())
+        deadline = time.monotonic() + 5
+        while signal_group(group, signal.SIGKILL) and time.monotonic() < deadline:
+            time.sleep(0.01)  # helpers of the dead
+        lost += runs.recover_of(group, timezone.now())
     queue.give_back(settings.WORKER_NAME)
     return lost
