@@ -138,6 +138,8 @@ class Reading:
             if listing.stage in (Stage.DONE, Stage.REFUSED):
                 progress.restored(listing)
             elif listing.stage is Stage.OPEN:
+                self._sink.discard(listing)  # half of it may have been kept
+                listing.items = listing.pages = 0
                 self._begin_again(listing)
 
     def run(self) -> None:
