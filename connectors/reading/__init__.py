@@ -244,7 +244,7 @@ class Reading:
             if not listing.rereads:
                 self._again(listing, "")
                 return
-            progress.anomaly = pages.GAP
+            progress.anomaly, listing.gap = pages.GAP, True
         listing.stage = Stage.DONE
         progress.closed(listing)
         for child in self._children.get(listing.number, ()):

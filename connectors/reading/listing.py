@@ -29,6 +29,7 @@ class Listing:
     origin     number of the listing that named its parent, 0 for none
     confirmed  whether the newest reading of that listing named it
     since      key of the newest record known before, which a log must reach back to
+    gap        whether the newest record known before did not come again
     refs       what its records refer to: field -> keys
     ids        keys of its records, where others refer to them
     opened     whether it is, or was, in the queue of this reading
@@ -51,6 +52,7 @@ class Listing:
     status: int = 0
     reason: str = ""
     rereads: int = 0
+    gap: bool = False
     refs: dict[str, set[str]] = field(default_factory=dict)
     # What a checkpoint need not keep: a listing that was not done is begun again.
     cursor: str | None = None
@@ -103,7 +105,7 @@ class Listing:
 
 _KEPT = (
     *("number", "at", "part", "origin", "since", "stage", "confirmed"),
-    *("pages", "items", "claimed", "code", "status", "reason", "rereads"),
+    *("pages", "items", "claimed", "code", "status", "reason", "rereads", "gap"),
 )
 
 

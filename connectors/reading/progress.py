@@ -6,7 +6,7 @@ from math import ceil
 
 from .. import records
 from ..spec import Coverage, Stream
-from .listing import Listing, Stage
+from .listing import GAP, Listing, Stage
 from .page import Page
 from .verdicts import Verdict
 
@@ -129,6 +129,7 @@ class Progress:
         self.pages += listing.pages
         self.expected += max(1, listing.pages)
         self.refused += listing.stage is Stage.REFUSED
+        self.anomaly = GAP if listing.gap else self.anomaly
         self.state = "reading"
 
     def hopeless(self, enough: int) -> bool:
