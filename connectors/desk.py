@@ -73,7 +73,7 @@ class Desk:
                 doing=doing or _doing(reading),
             )
             self._save_records()
-            self.save_receipts()
+            self._save_receipts()
             self._save_listings(reading)
             self._save_streams(reading)
         self._limits.look()
@@ -88,7 +88,13 @@ class Desk:
         self._discarded = set()
         self._waiting = 0
 
-    def save_receipts(self) -> None:
+    def close(self) -> None:
+        """Keeps the receipts of what was sent since the last save, if the run was not taken over."""
+        with transaction.atomic():
+            if locker.hold(self._run):
+                self._save_receipts()
+
+    def _save_receipts(self) -> None:
         sent = [self.receipts.get() for _ in range(self.receipts.qsize())]
         self._next_receipt = locker.write_receipts(self._run.pk, self._next_receipt, sent)
 

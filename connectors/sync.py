@@ -91,7 +91,7 @@ def _read_and_publish(run: SyncRun, clock: Clock, tempo: Tempo) -> None:
         desk.save(reading, doing="Publishing")
     finally:
         client.close()
-        desk.save_receipts()
+        desk.close()
     _publish(run, workspace, results(reading, connector, connection), clock)
 
 
