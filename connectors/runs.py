@@ -123,8 +123,9 @@ def prepare(run: SyncRun, plan: str, now: datetime, *, token: str) -> None:
 def keep_alive(run: SyncRun, now: datetime, *, done: int, expected: int, records: int, doing: str) -> None:
     """Says that the run lives and how far it is. Raises locker.Lost when it is no longer ours, or when its
     connection no longer holds the token that it reads with."""
-    held = locker.mine(run).filter(state=RunState.RUNNING, connection__token_fingerprint=run.token_fingerprint)
-    alive = SyncRun.objects.filter(pk__in=held.values("pk")).update(
+    # No join: the fence must be compared in the row that is written, not in a subquery that saw it a moment before.
+    same_token = Connection.objects.filter(token_fingerprint=run.token_fingerprint)
+    alive = locker.mine(run).filter(state=RunState.RUNNING, connection__in=same_token).update(
         heartbeat_at=now, requests_done=done, requests_expected=expected, records=records, now=doing[:120]
     )
     if not alive:
