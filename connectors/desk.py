@@ -46,7 +46,9 @@ class Desk:
         kept = [from_json(body, streams) for body in locker.checkpoints(self._run.pk)]
         referred = {target for stream in streams.values() for target in stream.refers.values()}
         reading.restore(kept, locker.staged_keys(self._run.pk, referred) if kept else {})
-        self.save(reading)
+        with transaction.atomic():
+            self.save(reading)
+            RunStream.objects.filter(run=self._run).exclude(stream__in=streams).delete()  # of another plan
 
     def stage(self, listing: Listing, sealed: list[locker.Sealed]) -> None:
         self._pending[listing.number, listing.stream.name] += sealed
