@@ -62,6 +62,12 @@ class Desk:
         if self._waiting >= SAVE_RECORDS or self._clock.now() - self._saved_at >= SAVE_EVERY:
             self.save(reading)
 
+    def alive(self) -> None:
+        """Says that the run lives while nothing is read. Raises locker.Lost when it was taken away."""
+        if self._clock.now() - self._saved_at >= SAVE_EVERY:
+            runs.keep_alive(self._run, self._clock.now())
+            self._saved_at = self._clock.now()
+
     def save(self, reading: Reading, doing: str = "") -> None:
         """Raises locker.Lost when the run was taken away; then nothing is saved."""
         streams = reading.streams.values()
@@ -69,10 +75,10 @@ class Desk:
             runs.keep_alive(
                 self._run,
                 self._clock.now(),
-                done=self._sent_before + reading.done,
-                expected=self._sent_before + sum(progress.expected for progress in streams),
+                requests_done=self._sent_before + reading.done,
+                requests_expected=self._sent_before + sum(progress.expected for progress in streams),
                 records=sum(progress.items for progress in streams),
-                doing=doing or _doing(reading),
+                now=(doing or _doing(reading))[:120],
             )
             self._save_records()
             self._save_receipts()

@@ -120,13 +120,13 @@ def prepare(run: SyncRun, plan: str, now: datetime, *, token: str) -> None:
     run.plan, run.heartbeat_at, run.token_fingerprint = plan, now, token
 
 
-def keep_alive(run: SyncRun, now: datetime, *, done: int, expected: int, records: int, doing: str) -> None:
-    """Says that the run lives and how far it is. Raises locker.Lost when it is no longer ours, or when its
+def keep_alive(run: SyncRun, now: datetime, /, **figures: object) -> None:
+    """Says that the run lives and, by the names of its fields, how far it is. Raises locker.Lost when it is no longer ours, or when its
     connection no longer holds the token that it reads with."""
     # No join: the fence must be compared in the row that is written, not in a subquery that saw it a moment before.
     same_token = Connection.objects.filter(token_fingerprint=run.token_fingerprint)
     alive = locker.mine(run).filter(state=RunState.RUNNING, connection__in=same_token).update(
-        heartbeat_at=now, requests_done=done, requests_expected=expected, records=records, now=doing[:120]
+        heartbeat_at=now, **figures
     )
     if not alive:
         raise locker.Lost

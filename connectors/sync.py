@@ -18,6 +18,7 @@ from .http import Client
 from .limits import Limits
 from .locker import Part, StreamResult
 from .models import Connection, Lane, RunState, SyncRun, Workspace
+from .patience import patiently
 from .reading import Plan, Postponed, Reading, Tempo
 from .spec import Connector, ConnectorError, Coverage, Denied, Identity, Stream
 
@@ -72,7 +73,7 @@ def _read_and_publish(run: SyncRun, clock: Clock, tempo: Tempo) -> None:
     desk = Desk(run, limits, clock)
     client = client_for(connection, receipt=desk.receipts.put, clock=clock)
     try:
-        _same_workspace(connection, identify(connector, client))
+        _same_workspace(connection, patiently(lambda: identify(connector, client), desk.alive))
         plan = _plan(run, workspace, wanted, clock.now(), tempo)
         reading = Reading(
             connector,
@@ -87,9 +88,10 @@ def _read_and_publish(run: SyncRun, clock: Clock, tempo: Tempo) -> None:
         desk.take_up(reading)
         reading.run()
         client.stop.clear()
-        _same_workspace(connection, identify(connector, client))
+        _same_workspace(connection, patiently(lambda: identify(connector, client), desk.alive))
         desk.save(reading, doing="Publishing")
     finally:
+        client.stop.set()
         client.close()
         desk.close()
     _publish(run, workspace, results(reading, connector, connection), clock)

@@ -21,6 +21,7 @@ from .. import locker, records
 from ..clock import Clock
 from ..http import TRIES, Client, backoff
 from ..limits import Limits
+from ..patience import LOOK_UP_SECONDS, patiently
 from ..spec import Busy, Connector, ConnectorError, Moment, Stream
 from . import listing as pages
 from .listing import Listing, Stage
@@ -30,7 +31,6 @@ from .queue import Queue, endpoint
 from .verdicts import MOVED, conclude, shrunk
 from .workshop import Shop, Workshop
 
-LOOK_UP_SECONDS = 0.25
 BESIDE = 4  # threads that work on answers while as many as there are connections wait for more
 AHEAD = 64  # pages handed out at most, so that nobody idles while the coordinator saves, and memory stays flat
 REREADS = 2  # of a listing that moved under our eyes
@@ -268,7 +268,7 @@ class Reading:
             self._queue.put(listing, now + timedelta(seconds=error.wait or backoff(listing.tries)))
             return
         if error.status != 429 and (now - self._answered).total_seconds() > 1:
-            self._client.get(self._connector.probe, tries=2)  # the service as a whole may be gone: then the run ends
+            self._probe()  # the service as a whole may be gone: then the run ends
         self._refuse(listing, error)
 
     def _trouble(self, listing: Listing, error: ConnectorError) -> None:
@@ -277,9 +277,13 @@ class Reading:
             return
         if error.status == 401 and listing.stream.name not in self._accepted:
             # A 401 may mean this one stream, or that the token is dead: the identity request tells which.
-            self._client.get(self._connector.probe, tries=2)
+            self._probe()
             self._accepted.add(listing.stream.name)
         self._refuse(listing, error)
+
+    def _probe(self) -> None:
+        """Asks who the token belongs to. Raises what the service says when it does not tell."""
+        patiently(lambda: self._client.get(self._connector.probe, tries=2), lambda: self._sink.beat(self))
 
     def _refuse(self, listing: Listing, error: ConnectorError) -> None:
         progress = self.streams[listing.stream.name]
