@@ -216,13 +216,13 @@ def finish(story: Story, figures: Figures) -> None:
 
 
 @contextmanager
-def stories(size: str, latency: float) -> Iterator[list[Story]]:
+def stories(size: str, latency: float, groups: list[str]) -> Iterator[list[Story]]:
     """A first sync, and a second one a day later, each of a portal that was put aside just before it."""
     options = ("--size", size, "--latency-ms", str(latency))
     with yard.simulator(*options) as (url, token), yard.simulator(*options, "--day", "1") as (later, _):
         yard.make()
         yard.serve_from(url)
-        connection = yard.connect(token)
+        connection = yard.connect(token, groups)
         first = ask(connection)
         yard.keep("first")
         told = [tell("first", url, first)]
@@ -232,9 +232,9 @@ def stories(size: str, latency: float) -> Iterator[list[Story]]:
         yield [*told, tell("second", later, second)]
 
 
-def play(times: int, size: str, seed: int, latency: float, say: Callable[[str], object]) -> Figures:
+def play(times: int, size: str, seed: int, latency: float, groups: list[str], say: Callable[[str], object]) -> Figures:
     figures, dice = Figures(), random.Random(seed)
-    with stories(size, latency) as told:
+    with stories(size, latency, groups) as told:
         for story in told:
             say(
                 f"{story.label} sync undisturbed: {story.requests} requests, {story.seconds:.2f} s, "
@@ -250,17 +250,21 @@ def play(times: int, size: str, seed: int, latency: float, say: Callable[[str], 
     return figures
 
 
+def _aside(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--times", type=int, default=200)
     parser.add_argument("--size", default="medium")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--latency-ms", type=float, default=5)
+    parser.add_argument("--groups", default="", help="of streams, separated by commas; the standard ones when left out")
     options = parser.parse_args()
-    figures = play(
-        options.times, options.size, options.seed, options.latency_ms, lambda line: print(line, file=sys.stderr)
-    )
-    print(json.dumps(vars(figures), indent=1))
+    groups = [name for name in options.groups.split(",") if name]
+    figures = play(options.times, options.size, options.seed, options.latency_ms, groups, say=_aside)
+    sys.stdout.write(json.dumps(vars(figures), indent=1) + "\n")
     sys.exit(1 if figures.failures else 0)
 
 

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -124,13 +124,15 @@ def serve_from(url: str) -> None:
     settings.REGIONS = {"segment": {"yard": url}}
 
 
-def connect(token: str) -> Connection:
-    """An active connection to the workspace that the token opens."""
+def connect(token: str, groups: Sequence[str] = ()) -> Connection:
+    """An active connection to the workspace that the token opens; it reads these groups, or the standard ones."""
     now = timezone.now()
     drafted = verbs.draft(registry.get("segment"), by=None, now=now)
     verbs.set_credential(drafted, name="Yard", region="yard", token=token, role="owner", now=now)
     assert not verbs.check(drafted, by=None, now=now).code
-    return verbs.activate(drafted, schedule="manual", hour=6, by=None, now=now)
+    active = verbs.activate(drafted, schedule="manual", hour=6, by=None, now=now)
+    Connection.objects.filter(pk=active.pk).update(groups=list(groups) or None)
+    return active
 
 
 # --- worker processes -----------------------------------------------------------------------------
