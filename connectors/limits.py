@@ -15,10 +15,20 @@ from .clock import Clock
 from .http import Heard
 from .models import RateWindow
 
-WINDOW = timedelta(seconds=60)
-MARGIN = timedelta(seconds=1)  # headers tell whole seconds; and a request may travel for a while
 COMMON = "common"  # all endpoints without a documented limit of their own
 RESERVE = 16  # requests that must be left before the common limit, which is not documented, makes us wait
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long a service's window lasts, and by how much the clocks may differ: headers tell whole seconds, and a
+    request may travel for a while."""
+
+    window: timedelta = timedelta(seconds=60)
+    margin: timedelta = timedelta(seconds=1)
+
+
+MINUTE = Pace()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +56,25 @@ class Slots:
     again: datetime
 
 
-def take(window: Window, wanted: int, now: datetime) -> tuple[Window, Slots]:
+def take(window: Window, wanted: int, now: datetime, pace: Pace = MINUTE) -> tuple[Window, Slots]:
     """Hands out up to `wanted` slots of the running window, or of a new one. Pure."""
     if window.ends is None or now >= window.ends:
-        window = replace(window, granted=0, ends=now + WINDOW + MARGIN)
+        window = replace(window, granted=0, ends=now + pace.window + pace.margin)
     assert window.ends is not None
     if window.opens is not None and now < window.opens:
         return window, Slots(0, window.opens, window.opens)
     free = wanted if window.limit is None else min(wanted, window.limit - window.granted)
     count = max(0, free)
-    return replace(window, granted=window.granted + count), Slots(count, window.ends - MARGIN / 2, window.ends)
+    return replace(window, granted=window.granted + count), Slots(count, window.ends - pace.margin / 2, window.ends)
 
 
-def hear(window: Window, heard: Heard, now: datetime) -> Window:
+def hear(window: Window, heard: Heard, now: datetime, pace: Pace = MINUTE) -> Window:
     """Takes over what an answer said of the limit, how much of it is used, and when its window ends. Pure."""
     if heard.consumed is None or heard.remaining is None:
         return window
     ends = window.ends
-    if heard.reset is not None and now < heard.reset <= now + 2 * WINDOW:
-        ends = heard.reset + MARGIN
+    if heard.reset is not None and now < heard.reset <= now + 2 * pace.window:
+        ends = heard.reset + pace.margin
     return replace(
         window, limit=heard.consumed + heard.remaining, granted=max(window.granted, heard.consumed), ends=ends
     )
@@ -79,8 +89,8 @@ def hold(window: Window, until: datetime) -> Window:
 class Limits:
     """The windows of one token, as one worker uses them. For one thread; asks the database only when it must."""
 
-    def __init__(self, token: str, clock: Clock) -> None:
-        self._token, self._clock = token, clock
+    def __init__(self, token: str, clock: Clock, pace: Pace = MINUTE) -> None:
+        self._token, self._clock, self._pace = token, clock, pace
         self._slots: dict[str, Slots] = {}
         self._held: dict[str, datetime] = {}
         self._said: dict[str, Heard] = {}
@@ -94,7 +104,7 @@ class Limits:
         if self.opens(endpoint) > now:
             return None
         if per_minute is None:
-            return now + WINDOW
+            return now + self._pace.window
         slots = self._slots.get(endpoint)
         if slots is None or slots.count == 0 or now >= slots.until:
             slots = self._reserve(endpoint, per_minute, max(1, wanted))
@@ -114,7 +124,7 @@ class Limits:
         if per_minute is not None:
             self._said[endpoint] = heard  # goes into the row with the next reservation
         elif heard.remaining is not None and heard.remaining < RESERVE and heard.reset and heard.reset > now:
-            self.hold(endpoint, heard.reset + MARGIN)
+            self.hold(endpoint, heard.reset + self._pace.margin)
 
     def hold(self, endpoint: str, until: datetime) -> None:
         """The service refused a request: no worker asks this endpoint before `until`."""
@@ -137,7 +147,7 @@ class Limits:
 
         def change(window: Window) -> Window:
             nonlocal found
-            window, found = take(hear(window, said, now), wanted, now)
+            window, found = take(hear(window, said, now, self._pace), wanted, now, self._pace)
             return window
 
         self._change(endpoint, change, per_minute)

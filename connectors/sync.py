@@ -69,7 +69,7 @@ def _read_and_publish(run: SyncRun, clock: Clock, tempo: Tempo) -> None:
     assert workspace is not None, "only an active connection is synced"
     wanted = _wanted(connector, connection, run)
     runs.prepare(run, _plan_digest(run, wanted), clock.now(), token=connection.token_fingerprint)
-    limits = Limits(connection.token_fingerprint, clock)
+    limits = Limits(connection.token_fingerprint, clock, tempo.pace)
     desk = Desk(run, limits, clock)
     client = client_for(connection, receipt=desk.receipts.put, clock=clock)
     try:

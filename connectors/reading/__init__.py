@@ -20,7 +20,7 @@ from typing import Protocol
 from .. import locker, records
 from ..clock import Clock
 from ..http import TRIES, Client, backoff
-from ..limits import Limits
+from ..limits import MINUTE, Limits, Pace
 from ..patience import LOOK_UP_SECONDS, patiently
 from ..spec import Busy, Connector, ConnectorError, Moment, Stream
 from . import listing as pages
@@ -44,10 +44,12 @@ class Tempo:
 
     again     before a stream that lost much is read a second time
     patience  the longest wait with nothing else to do; beyond it the worker is freed
+    pace      of the service's limits
     """
 
     again: float = 60.0
     patience: float = 180.0
+    pace: Pace = MINUTE
 
 
 @dataclass(frozen=True, kw_only=True)
