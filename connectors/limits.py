@@ -63,17 +63,21 @@ def take(window: Window, wanted: int, now: datetime, pace: Pace = MINUTE) -> tup
     assert window.ends is not None
     if window.opens is not None and now < window.opens:
         return window, Slots(0, window.opens, window.opens)
+    # What is sent later than that may count for the service's next window, which would then be one slot short.
+    until = window.ends - 2.5 * pace.margin
+    if now >= until:
+        return window, Slots(0, window.ends, window.ends)
     free = wanted if window.limit is None else min(wanted, window.limit - window.granted)
     count = max(0, free)
-    return replace(window, granted=window.granted + count), Slots(count, window.ends - pace.margin / 2, window.ends)
+    return replace(window, granted=window.granted + count), Slots(count, until, window.ends)
 
 
 def hear(window: Window, heard: Heard, now: datetime, pace: Pace = MINUTE) -> Window:
     """Takes over what an answer said of the limit, how much of it is used, and when its window ends. Pure."""
-    if heard.consumed is None or heard.remaining is None:
-        return window
+    if heard.consumed is None or heard.remaining is None or (heard.reset is not None and heard.reset <= now):
+        return window  # it says nothing, or speaks of a window that is over
     ends = window.ends
-    if heard.reset is not None and now < heard.reset <= now + 2 * pace.window:
+    if heard.reset is not None and heard.reset <= now + 2 * pace.window:
         ends = heard.reset + pace.margin
     return replace(
         window, limit=heard.consumed + heard.remaining, granted=max(window.granted, heard.consumed), ends=ends

@@ -213,6 +213,7 @@ def finish(story: Story, figures: Figures) -> None:
     wrong = left_over(story.run) + differences(story.outcome, outcome(story.run))
     if wrong:
         figures.failures.append(f"round {figures.rounds}, {story.label}: " + "; ".join(wrong))
+        _aside(figures.failures[-1][:2000])
 
 
 @contextmanager

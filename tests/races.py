@@ -143,21 +143,22 @@ class Basket:
             self._looked = time.monotonic()
 
 
-def read_rules(url: str, token: str, pace: Pace) -> Callable[[], Any]:
-    """A worker that reads the rules of all plans: how often it got which status, how many records it has."""
+def read_rules(url: str, token: str, pace: Pace, readings: int) -> Callable[[], Any]:
+    """A worker that reads the rules of all plans, some times over: which statuses it got, how many records it has."""
 
     def work() -> Any:
         connector, statuses = registry.get("segment"), Counter[int]()
-        limits = Limits("crowd", Clock(), pace)
-        client = Client(connector, url, token, receipt=lambda sent: _count(statuses, sent))
+        limits, pages = Limits("crowd", Clock(), pace), 0
         streams = tuple(each for each in connector.streams if each.name in ("tracking_plans", "tracking_plan_rules"))
-        plan, basket = Plan("w", streams, timezone.now(), tempo=Tempo(pace=pace)), Basket(limits)
-        reading = Reading(
-            connector, client, plan, basket, limits=limits, clock=Clock(), connections=settings.SYNC_CONNECTIONS
-        )
-        reading.run()
-        rules = reading.streams["tracking_plan_rules"]
-        return {"statuses": statuses, "pages": rules.pages, "rules": rules.items, "state": rules.state}
+        plan = Plan(workspace="w", streams=streams, now=timezone.now(), tempo=Tempo(pace=pace))
+        for _ in range(readings):
+            client = Client(connector, url, token, receipt=lambda sent: _count(statuses, sent))
+            options: dict[str, Any] = {"limits": limits, "clock": Clock(), "connections": settings.SYNC_CONNECTIONS}
+            reading = Reading(connector, client, plan, Basket(limits), **options)
+            reading.run()
+            rules = reading.streams["tracking_plan_rules"]
+            pages += rules.pages
+        return {"statuses": statuses, "pages": pages, "rules": rules.items, "state": rules.state}
 
     return work
 
@@ -166,14 +167,14 @@ def _count(statuses: Counter[int], sent: Sent) -> None:
     statuses[sent.status] += 1
 
 
-def crowd(workers: int, size: str, cap: int, minute: float, margin: float) -> dict[str, Any]:
-    """`workers` processes read the same rules, of which 200 pages may be asked for in `minute` seconds."""
-    options = ("--size", size, "--cap", str(cap), "--rate-limits", "--minute", str(minute))
+def crowd(workers: int, minute: float, margin: float) -> dict[str, Any]:
+    """`workers` processes read 150 pages of rules each, of which 200 may be asked for in `minute` seconds."""
+    options = ("--size", "small", "--cap", "5", "--rate-limits", "--minute", str(minute))
     with yard.simulator(*options) as (url, token):
         yard.make()
         pace = Pace(timedelta(seconds=minute), timedelta(seconds=margin))
         began = time.monotonic()
-        found = together(*[read_rules(url, token, pace)] * workers)
+        found = together(*[read_rules(url, token, pace, readings=3)] * workers)
         seconds = time.monotonic() - began
     pages = sum(each["pages"] for each in found)
     return {
@@ -191,13 +192,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--times", type=int, default=100)
     parser.add_argument("--crowd", type=int, default=0, help="how many workers keep one limit")
-    parser.add_argument("--size", default="small")
-    parser.add_argument("--cap", type=int, default=2, help="records on a page")
     parser.add_argument("--minute", type=float, default=60.0)
     parser.add_argument("--margin", type=float, default=1.0)
     options = parser.parse_args()
     if options.crowd:
-        said = crowd(options.crowd, options.size, options.cap, options.minute, options.margin)
+        said = crowd(options.crowd, options.minute, options.margin)
     else:
         said = races(options.times)
     sys.stdout.write(json.dumps(said) + "\n")
