@@ -60,6 +60,9 @@ def left_over(run: int) -> list[str]:
 
 def differences(clean: dict[str, Any], found: dict[str, Any]) -> list[str]:
     """Which parts of an outcome are not as they should be; of a header, which entries."""
-    wrong = [name for name in clean if name != "header" and found[name] != clean[name]]
+    wrong = [name for name in clean if name not in ("header", "streams") and found[name] != clean[name]]
+    for mine, theirs in zip(found["streams"], clean["streams"], strict=True):
+        apart = {name: (mine[name], theirs[name]) for name in mine if mine[name] != theirs[name]}
+        wrong += [f"stream {theirs['stream']}: {apart}"] if apart else []
     said, meant = found["header"], clean["header"]
     return wrong + [f"header: {name}" for name in meant if said.get(name) != meant[name]]
