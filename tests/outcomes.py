@@ -6,6 +6,8 @@ Not the same may be:
     the receipts   those of the workers that were lost are kept, so there are more; and their digest in the header
     the signature  of a header with these in it; and the number of the run, where another run is compared
 
+    expected       how many pages were foreseen, which is a guess until they are read
+
 All else is the same: records (key and address of each), change rows, root, the coverage of each stream with pages,
 items and parts (a listing that is read again counts once), what the pages show of each stream, blobs, the predecessor.
 """
@@ -17,7 +19,7 @@ from connectors import locker
 from connectors.models import Blob, Change, Lane, Receipt, RunListing, RunStream, Snapshot, StagedRecord, SyncRun
 from connectors.verification import Counted, verify
 
-SHOWN = ("stream", "position", "state", "pages", "expected", "items", "claimed", "status", "code", "reason", "anomaly")
+SHOWN = ("stream", "position", "state", "pages", "items", "claimed", "status", "code", "reason", "anomaly")
 TIMES = ("window", "published_at", "requests_sha256")
 
 
