@@ -6,18 +6,17 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from portal.adminpages import OwnPages, ReadOnlyPages, when
 from portal.templatetags.portal import DASH, digest, duration, foreign, moment, state
 
-from . import buttons, display, locker, registry, wizard
+from . import buttons, connections, display, locker, pauses, planner, registry, schedules, wizard
 from .models import Connection, ConnectionState, Receipt, Snapshot, SyncRun, Workspace
 from .spec import State
 
@@ -52,7 +51,7 @@ class ConnectionPages(OwnPages):
     row_template = "admin/connectors/connection.html"
     heading, add_heading = "Connections", "Connect a service"
     list_display = ("name", "workspace_name", "standing", "last_sync", "next_time")
-    next_time = when("next_sync", "Next sync")
+    change_list_template = "admin/connectors/connections.html"
     list_filter = ("state", ServiceFilter)
     list_select_related = ("workspace",)
     search_fields = ("name", "workspace__name", "workspace__slug")
@@ -61,7 +60,10 @@ class ConnectionPages(OwnPages):
         return self.has_view_permission(request)
 
     def get_urls(self) -> list[URLPattern]:
-        return [*wizard.urls(), *buttons.urls(), *super().get_urls()]
+        return [*wizard.urls(), *buttons.urls(), *planner.urls(), *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        return super().changelist_view(request, {"pause": pauses.everything(), **(extra_context or {})})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
         newest = SyncRun.objects.filter(connection=OuterRef("pk")).order_by("-pk")
@@ -69,6 +71,7 @@ class ConnectionPages(OwnPages):
             last_run=Subquery(newest.values("pk")[:1]),
             last_state=Subquery(newest.values("state")[:1]),
             last_time=Subquery(newest.values("queued_at")[:1]),
+            halted=Exists(pauses.standing(None)),
         ).order_by("name")
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
@@ -95,6 +98,12 @@ class ConnectionPages(OwnPages):
     def standing(self, connection: Connection) -> SafeString:
         return _with_code(display.connection_state(connection), connection.error_code)
 
+    @admin.display(description="Next sync", ordering="next_sync")
+    def next_time(self, connection: Any) -> SafeString | str:
+        return (
+            "Everything is paused" if connection.halted and connection.starts_next else moment(connection.starts_next)
+        )
+
     @admin.display(description="Last sync", ordering="last_time")
     def last_sync(self, connection: Any) -> SafeString | str:
         if connection.last_run is None:
@@ -117,13 +126,13 @@ def _facts(connection: Connection) -> dict[str, Any]:
         "role": next(
             (r.title for r in connector.guide.roles if r.name == connection.token_role), connection.token_role
         ),
-        "live": connection.state in buttons.LIVE,
+        "live": connection.state in connections.LIVE,
+        "pause": pauses.everything(),
+        "own_pause": pauses.standing(connection).first(),
         "checked": display.checked(connection),
         "trouble": display.trouble(connection.error_code, "", connector) if connection.error_code else None,
         "schedule": display.schedule_words(connection),
-        "rhythms": display.rhythms(connection.schedule_hour, timezone.now()),
-        "hours": wizard.HOURS,
-        "chosen": {"schedule": connection.schedule, "hour": connection.schedule_hour},
+        "delay": schedules.delay(connection.uid),
         "runs": [
             (run, display.run_state(run.state), display.took(run))
             for run in connection.runs.select_related("snapshot").defer("snapshot__header")[:5]

@@ -17,12 +17,11 @@ from portal.access import MANAGE, SYNC, demand, needs
 from portal.adminpages import page
 from portal.models import User
 
-from . import connections, display, runs, wizard
-from .connections import NotPossible
-from .models import Connection, ConnectionState, Snapshot, SyncRun
+from . import connections, display, pauses, runs, wizard
+from .connections import LIVE, NotPossible
+from .models import Connection, Snapshot, SyncRun
 from .spec import ConnectorError
 
-LIVE = (ConnectionState.ACTIVE, ConnectionState.PAUSED)
 Verb = Callable[[HttpRequest, Connection, User, datetime], HttpResponse | str]
 
 
@@ -48,14 +47,6 @@ def _resume(request: HttpRequest, connection: Connection, by: User, now: datetim
     return "Resumed. The schedule counts again."
 
 
-def _reschedule(request: HttpRequest, connection: Connection, by: User, now: datetime) -> str:
-    form = wizard.ScheduleForm(request.POST)
-    if not form.is_valid():
-        raise NotPossible("schedule-unknown", "Choose how often to read, and at which hour.")
-    connections.reschedule(connection, by=by, now=now, request=request, **form.cleaned_data)
-    return f"The schedule is now: {display.schedule_words(connection).lower()}."
-
-
 def _disconnect(request: HttpRequest, connection: Connection, by: User, now: datetime) -> str:
     connections.disconnect(connection, by=by, now=now, request=request)
     return "Disconnected. The token was wiped here; revoke it in the service as well."
@@ -66,7 +57,6 @@ VERBS: dict[str, Verb] = {
     "check-again": _check,
     "pause": _pause,
     "resume": _resume,
-    "reschedule": _reschedule,
     "disconnect": _disconnect,
 }
 
@@ -132,10 +122,36 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("admin:connectors_syncrun_change", pk)
 
 
+# --- everything at once -----------------------------------------------------------------------------
+
+
+@needs(MANAGE)
+@require_POST
+def pause_everything(request: HttpRequest) -> HttpResponse:
+    by, now = demand(request, MANAGE), timezone.now()
+    if pauses.pause_everything(by=by, now=now, reason=request.POST.get("reason", ""), request=request):
+        messages.success(request, "Everything is paused. No sync starts until somebody resumes; those under way go on.")
+    else:
+        messages.info(request, "Everything was paused already.")
+    return redirect(wizard.LIST)
+
+
+@needs(MANAGE)
+@require_POST
+def resume_everything(request: HttpRequest) -> HttpResponse:
+    if pauses.resume_everything(by=demand(request, MANAGE), now=timezone.now(), request=request):
+        messages.success(request, "Resumed. The schedules count again.")
+    else:
+        messages.info(request, "Nothing was paused as a whole: somebody has resumed already.")
+    return redirect(wizard.LIST)
+
+
 def urls() -> list[URLPattern]:
-    """The addresses of the connection's buttons."""
+    """The addresses of the connections' buttons."""
     pressed = [verb for verb in VERBS if verb != "disconnect"]
     return [
+        path("pause-everything/", pause_everything, name="connectors_connection_pause-everything"),
+        path("resume-everything/", resume_everything, name="connectors_connection_resume-everything"),
         *(path(f"<int:pk>/{verb}/", _button(verb), name=f"connectors_connection_{verb}") for verb in pressed),
         path("<int:pk>/disconnect/", disconnect, name="connectors_connection_disconnect"),
     ]

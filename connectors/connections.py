@@ -4,6 +4,7 @@ The only writer of `Connection`. A draft becomes active only after its own works
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,12 +15,14 @@ from portal import audit
 from portal.audit import Action, clean
 from portal.models import User
 
-from . import checking, credentials, registry, runs
+from . import checking, credentials, missed, pauses, registry, runs, schedules
 from .http import Client
 from .models import Connection, ConnectionState, Schedule, SyncRun, Workspace
+from .schedules import Plan
 from .spec import Connector, Identity, Region, Stream
 
 DRAFTS_LIVE = timedelta(days=7)
+LIVE = (ConnectionState.ACTIVE, ConnectionState.PAUSED)
 
 
 class NotPossible(Exception):
@@ -159,8 +162,7 @@ def checked_workspace(connection: Connection) -> Identity | None:
 def activate(
     connection: Connection,
     *,
-    schedule: str,
-    hour: int,
+    plan: Plan,
     by: User | None,
     now: datetime,
     request: HttpRequest | None = None,
@@ -183,9 +185,8 @@ def activate(
             )
             connection.workspace = workspace
             connection.state = ConnectionState.ACTIVE
-            connection.schedule, connection.schedule_hour = Schedule(schedule), hour
-            connection.next_sync = next_time(schedule, hour, now)
-            connection.save(update_fields=["workspace", "state", "schedule", "schedule_hour", "next_sync"])
+            timed = _timed(connection, plan, now)
+            connection.save(update_fields=["workspace", "state", *timed])
             audit.record(
                 Action.CONNECTION_ACTIVATED, actor=by, target=connection, request=request, workspace=found.id, at=now
             )
@@ -204,37 +205,57 @@ def _connected_twice(other: Connection | None) -> NotPossible:
 
 
 def pause(connection: Connection, *, by: User | None, now: datetime, request: HttpRequest | None = None) -> None:
-    """No sync is started until somebody resumes; a running one goes on."""
+    """No sync is started until somebody resumes; a running one goes on. Times that pass are kept as missed."""
     _must_be(connection, ConnectionState.ACTIVE)
-    _set(connection, Action.CONNECTION_PAUSED, by, now, request, state=ConnectionState.PAUSED, next_sync=None)
+    with transaction.atomic():
+        pauses.begin(connection, by=by, now=now)
+        _set(connection, Action.CONNECTION_PAUSED, by, now, request, state=ConnectionState.PAUSED)
 
 
 def resume(connection: Connection, *, by: User | None, now: datetime, request: HttpRequest | None = None) -> None:
     _must_be(connection, ConnectionState.PAUSED)
-    due = next_time(connection.schedule, connection.schedule_hour, now)
-    _set(connection, Action.CONNECTION_RESUMED, by, now, request, state=ConnectionState.ACTIVE, next_sync=due)
+    due = connection.next_sync or next_start(connection, now)
+    with transaction.atomic():
+        pauses.end(connection, by=by, now=now)
+        _set(connection, Action.CONNECTION_RESUMED, by, now, request, state=ConnectionState.ACTIVE, next_sync=due)
 
 
 def reschedule(
-    connection: Connection,
-    *,
-    schedule: str,
-    hour: int,
-    by: User | None,
-    now: datetime,
-    request: HttpRequest | None = None,
+    connection: Connection, *, plan: Plan, by: User | None, now: datetime, request: HttpRequest | None = None
 ) -> None:
+    """Changes the schedule; what is due by the old one is served first. Raises schedules.Unsound."""
     if connection.state == ConnectionState.DISCONNECTED:
-        raise _wrong_state(connection)
-    due = next_time(schedule, hour, now) if connection.state == ConnectionState.ACTIVE else None
-    _set(connection, Action.CONNECTION_CHANGED, by, now, request, schedule=schedule, schedule_hour=hour, next_sync=due)
+        raise wrong_state(connection)
+    with transaction.atomic():
+        with suppress(schedules.Unsound):  # of the old schedule, which may be why it is changed
+            _serve(connection, now)
+        timed = _timed(connection, plan, now)
+        if connection.state not in LIVE:
+            connection.next_sync = None
+        values = {name: getattr(connection, name) for name in timed}
+        _set(connection, Action.CONNECTION_CHANGED, by, now, request, **values)
+        if plan.kind == Schedule.MANUAL:
+            why = "The schedule that had asked for it was removed."
+            runs.cancel_all(connection, by, now, code="schedule-removed", why=why, trigger="schedule")
+
+
+def _timed(connection: Connection, plan: Plan, now: datetime) -> list[str]:
+    """Puts the plan on the row; returns the names of the fields that it set."""
+    connection.schedule, connection.schedule_time = plan.kind, plan.at
+    connection.schedule_weekday, connection.schedule_zone = plan.weekday, plan.zone
+    connection.schedule_cron = plan.cron
+    connection.next_sync = next_start(connection, now)
+    return ["schedule", "schedule_time", "schedule_weekday", "schedule_zone", "schedule_cron", "next_sync"]
 
 
 def disconnect(connection: Connection, *, by: User | None, now: datetime, request: HttpRequest | None = None) -> None:
     """Wipes the token, stops the schedule, cancels a running sync. Snapshots, artifacts and logs stay."""
-    if connection.state not in (ConnectionState.ACTIVE, ConnectionState.PAUSED):
-        raise _wrong_state(connection)
+    if connection.state not in LIVE:
+        raise wrong_state(connection)
     with transaction.atomic():
+        with suppress(schedules.Unsound):
+            missed.write(connection, [each for each in _passed(connection, now) if missed.late(each, now)], now)
+        pauses.end(connection, by=by, now=now)
         credentials.wipe(connection)
         connection.state, connection.next_sync = ConnectionState.DISCONNECTED, None
         connection.save(update_fields=["token", "token_fingerprint", "state", "next_sync"])
@@ -259,10 +280,10 @@ def discard_old_drafts(now: datetime) -> int:
 
 def _must_be(connection: Connection, state: ConnectionState) -> None:
     if connection.state != state:
-        raise _wrong_state(connection)
+        raise wrong_state(connection)
 
 
-def _wrong_state(connection: Connection) -> NotPossible:
+def wrong_state(connection: Connection) -> NotPossible:
     return NotPossible("wrong-state", f"“{connection.name}” is {connection.get_state_display().lower()} by now.")
 
 
@@ -303,28 +324,65 @@ def note_workspace_name(workspace: Workspace, found: Identity) -> None:
 # --- the schedule -------------------------------------------------------------------------------
 
 
-def next_time(schedule: str, hour: int, after: datetime) -> datetime | None:
-    """The next moment, strictly later than `after`, in `after`'s own zone. None when only a person asks."""
-    if schedule == Schedule.HOURLY:
-        return after.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-    if schedule == Schedule.MANUAL:
-        return None
-    moment = after.replace(hour=hour, minute=0, second=0, microsecond=0)
-    days = (7 - moment.weekday()) % 7 if schedule == Schedule.WEEKLY else 0
-    moment += timedelta(days=days)
-    step = timedelta(days=7 if schedule == Schedule.WEEKLY else 1)
-    return moment if moment > after else moment + step
+def next_start(connection: Connection, after: datetime) -> datetime | None:
+    """Its schedule's next time later than `after`, and its own delay. None when only a person asks."""
+    due = schedules.next_time(connection.plan, after)
+    return due + schedules.delay(connection.uid) if due else None
 
 
 def start_due(now: datetime) -> list[SyncRun]:
-    """Asks for a run of every connection whose time has come; each of them once, whoever asks first."""
+    """Serves every connection whose time has come; each of them once, whoever is first. Returns the runs."""
     started = []
-    for connection in Connection.objects.filter(state=ConnectionState.ACTIVE, next_sync__lte=now):
-        following = next_time(connection.schedule, connection.schedule_hour, now)
-        mine = Connection.objects.filter(pk=connection.pk, next_sync=connection.next_sync).update(next_sync=following)
-        if mine:
-            try:
-                started.append(runs.request(connection, trigger="schedule", now=now))
-            except runs.Refused:
-                continue  # the one under way reads the same workspace now
+    for found in Connection.objects.filter(state__in=LIVE, next_sync__lte=now):
+        try:
+            with transaction.atomic():
+                run = _serve(Connection.objects.select_for_update().get(pk=found.pk), now)
+        except schedules.Unsound as error:  # a zone that this machine no longer knows must not stop the others
+            note_failure(found, error.faults[0].code, now)
+            continue
+        if run is not None:
+            started.append(run)
     return started
+
+
+def recount(now: datetime) -> None:
+    """After the clock was set back: next times that were counted by the wrong one are counted from now."""
+    for connection in Connection.objects.filter(state__in=LIVE, next_sync__gt=now):
+        with suppress(schedules.Unsound):
+            due = next_start(connection, now)
+            Connection.objects.filter(pk=connection.pk, next_sync=connection.next_sync).update(next_sync=due)
+
+
+def _serve(connection: Connection, now: datetime) -> SyncRun | None:
+    """Accounts for all times that have come: the newest by a run if nothing forbids it, the others as missed."""
+    with transaction.atomic():
+        found = _passed(connection, now)
+        run, left = _start(connection, found, now)
+        missed.write(connection, left, now)
+    return run
+
+
+def _passed(connection: Connection, now: datetime) -> list[missed.Missed]:
+    """Takes the times that have come, in order, and moves on; nothing when somebody else has taken them."""
+    first, wait = connection.next_sync, schedules.delay(connection.uid)
+    if first is None or first > now:
+        return []
+    following = next_start(connection, now - wait)
+    if not Connection.objects.filter(pk=connection.pk, next_sync=first).update(next_sync=following):
+        return []
+    connection.next_sync = following
+    return missed.explain(connection, schedules.between(connection.plan, first - wait, now - wait), wait)
+
+
+def _start(
+    connection: Connection, found: list[missed.Missed], now: datetime
+) -> tuple[SyncRun | None, list[missed.Missed]]:
+    """A run for the newest time, and what is left as missed: also that time when the run comes much too late."""
+    if not found or found[-1].code != missed.UNATTENDED or connection.state != ConnectionState.ACTIVE:
+        return None, found
+    *older, newest = found
+    try:
+        run = runs.request(connection, trigger="schedule", now=now)
+    except runs.Refused as refusal:
+        return None, [*older, missed.refused(newest.due_at, refusal, pauses.everything())]
+    return run, [*older, missed.caught_up(newest, run)] if missed.late(newest, now) else older

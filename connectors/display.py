@@ -3,11 +3,14 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
-from . import checking, connections, registry, troubleshooting
-from .models import Connection, ConnectionState, RunState, Schedule, SyncRun
+from portal.templatetags.portal import said_time
+
+from . import checking, registry, schedules, troubleshooting
+from .models import Connection, ConnectionState, MissedRun, RunState, Schedule, SyncRun
+from .schedules import Plan
 from .spec import Actor, Connector, Coverage, Covered, Hint, State, standing
 
 STATES: Mapping[str, State] = {
@@ -33,6 +36,14 @@ TRIGGERS: Mapping[str, str] = {
     "schedule": "the schedule",
     "command": "the command line",
 }
+# Why a scheduled time passed without a sync; a person's pause explains it, the others want to be looked at.
+_MISSED: Mapping[str, State] = {
+    "everything-paused": State("off", "Paused"),
+    "connection-paused": State("off", "Paused"),
+    "run-under-way": State("stale", "Still syncing"),
+    "run-refused": State("failed", "Refused"),
+    "worker-down": State("failed", "No worker"),
+}
 _STREAMS: Mapping[str, State] = {
     "waiting": State("none", "Waiting"),
     "reading": State("run", "Reading"),
@@ -50,6 +61,10 @@ def connection_state(connection: Connection) -> State:
 
 def run_state(state: str) -> State:
     return RUNS[state]
+
+
+def missed_state(missed: MissedRun) -> State:
+    return _MISSED.get(missed.code, State("unknown", missed.code))
 
 
 def stream_state(name: str, why: str = "") -> State:
@@ -171,32 +186,46 @@ def _verdicts(connector: Connector, streams: Mapping[str, Mapping[str, Any]]) ->
 
 # --- the schedule -----------------------------------------------------------------------------------
 
+# What may be chosen, and what to know about it.
+RHYTHMS: tuple[tuple[Schedule, str], ...] = (
+    (Schedule.DAILY, "At a time of day."),
+    (Schedule.WEEKLY, "On one day of the week, at a time of day."),
+    (Schedule.HOURLY, "At each full hour."),
+    (Schedule.CRON, "Anything else: working days, twice a day, the last day of the month."),
+    (Schedule.MANUAL, "No sync starts by itself."),
+)
+
 
 @dataclass(frozen=True)
-class Rhythm:
-    """A schedule that can be chosen, and its next three times."""
+class Preview:
+    """The next times of a plan: the moment, and how it reads in the plan's zone and in UTC."""
 
-    value: str
-    title: str
-    times: tuple[datetime, ...]
+    plan: Plan
+    times: tuple[tuple[datetime, str, str], ...]
+
+    @property
+    def words(self) -> str:
+        return schedules.words(self.plan)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether its zone reads otherwise than UTC."""
+        return any(here != utc for _, here, utc in self.times)
 
 
-def rhythms(hour: int, now: datetime) -> list[Rhythm]:
-    return [Rhythm(choice.value, str(choice.label), _next_times(choice.value, hour, now)) for choice in Schedule]
+def preview(plan: Plan, now: datetime, count: int = 5) -> Preview:
+    zone = schedules.zone_of(plan.zone)
+    found = schedules.next_times(plan, now, count)
+    return Preview(plan, tuple((at, _on_a_day(at, zone), _on_a_day(at, UTC)) for at in found))
 
 
-def _next_times(schedule: str, hour: int, now: datetime, count: int = 3) -> tuple[datetime, ...]:
-    times: list[datetime] = []
-    while len(times) < count and (due := connections.next_time(schedule, hour, now)) is not None:
-        times.append(due)
-        now = due
-    return tuple(times)
+def _on_a_day(at: datetime, zone: tzinfo) -> str:
+    """`Wednesday, 25 Nov 2026, 06:30 CET`."""
+    return f"{schedules.WEEKDAYS[at.astimezone(zone).weekday()]}, {said_time(at, zone=zone)}"
 
 
 def schedule_words(connection: Connection) -> str:
-    title = str(Schedule(connection.schedule).label)
-    timed = connection.schedule in (Schedule.DAILY, Schedule.WEEKLY)
-    return f"{title} at {connection.schedule_hour:02}:00 UTC" if timed else title
+    return schedules.words(connection.plan)
 
 
 def took(run: SyncRun) -> timedelta | None:

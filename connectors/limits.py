@@ -7,7 +7,7 @@ headers say of the limit outweighs what its documentation says.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
 
@@ -17,6 +17,7 @@ from .models import RateWindow
 
 COMMON = "common"  # all endpoints without a documented limit of their own
 RESERVE = 16  # requests that must be left before the common limit, which is not documented, makes us wait
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,8 @@ class Limits:
     def __init__(self, token: str, clock: Clock, pace: Pace = MINUTE) -> None:
         self._token, self._clock, self._pace = token, clock, pace
         self._slots: dict[str, Slots] = {}
-        self._held: dict[str, datetime] = {}
+        self._held: dict[str, datetime] = {}  # the service refused
+        self._used_up: dict[str, datetime] = {}  # as far as we know, its limit is reached
         self._said: dict[str, Heard] = {}
 
     def slot(self, endpoint: str, per_minute: int | None, wanted: int) -> datetime | None:
@@ -113,20 +115,22 @@ class Limits:
         if slots is None or slots.count == 0 or now >= slots.until:
             slots = self._reserve(endpoint, per_minute, max(1, wanted))
         if slots.count == 0:
-            self._held[endpoint] = slots.again
+            self._used_up[endpoint] = slots.again
             return None
         self._slots[endpoint] = replace(slots, count=slots.count - 1)
         return slots.until
 
     def opens(self, endpoint: str) -> datetime:
         """When the endpoint may be asked next, as far as this worker knows; long ago when it may be asked now."""
-        return self._held.get(endpoint, datetime.min.replace(tzinfo=self._clock.now().tzinfo))
+        return max(self._held.get(endpoint, _LONG_AGO), self._used_up.get(endpoint, _LONG_AGO))
 
     def heard(self, endpoint: str, per_minute: int | None, heard: Heard) -> None:
         """Learns from an answer. Of the common class only a limit that is nearly used up is worth a row."""
         now = self._clock.now()
         if per_minute is not None:
             self._said[endpoint] = heard  # goes into the row with the next reservation
+            if heard.remaining:
+                self._used_up.pop(endpoint, None)
         elif heard.remaining is not None and heard.remaining < RESERVE and heard.reset and heard.reset > now:
             self.hold(endpoint, heard.reset + self._pace.margin)
 
@@ -142,7 +146,7 @@ class Limits:
         rows = RateWindow.objects.filter(token=self._token, opens__gt=now).values_list("endpoint", "opens")
         for endpoint, opens in rows:
             assert opens is not None, "the filter leaves out those without"
-            self._held[endpoint] = max(opens, self.opens(endpoint))
+            self._held[endpoint] = max(opens, self._held.get(endpoint, opens))
             self._slots.pop(endpoint, None)
 
     def _reserve(self, endpoint: str, per_minute: int, wanted: int) -> Slots:

@@ -5,11 +5,13 @@ the state at any snapshot is a query over the change rows.
 """
 
 import threading
+from array import array
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import zstandard
 from django.db import connection as database
@@ -31,9 +33,11 @@ class Lost(Exception):
     """The run is no longer ours: it was cancelled, abandoned, or its connection was disconnected."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """A record ready to be kept: its key, its address, and the compressed bytes that hash to the address."""
+class Sealed(NamedTuple):
+    """A record ready to be kept: its key, its address, and the compressed bytes that hash to the address.
+
+    The bytes of a record that the workspace has had before are empty: they are in the locker already.
+    """
 
     key: str
     sha256: bytes
@@ -41,22 +45,49 @@ class Sealed:
     body: bytes
 
 
-def seal(workspace: str, stream: str, policy: str, records: Sequence[tuple[str, Record]]) -> list[Sealed]:
+class Addresses:
+    """Addresses that a workspace's records have, or had: eight bytes of each, which is enough to skip work by."""
+
+    def __init__(self, addresses: Iterable[bytes] = ()) -> None:
+        self._heads = array("Q", sorted(int.from_bytes(address[:8], "big") for address in addresses))
+
+    def __contains__(self, address: bytes) -> bool:
+        head = int.from_bytes(address[:8], "big")
+        at = bisect_left(self._heads, head)
+        return at < len(self._heads) and self._heads[at] == head
+
+
+NONE_KNOWN = Addresses()
+
+
+def known_addresses(workspace_id: int) -> Addresses:
+    rows = Change.objects.filter(workspace_id=workspace_id, sha256__isnull=False).values_list("sha256", flat=True)
+    return Addresses(bytes(sha256 or b"") for sha256 in rows.iterator(2000))
+
+
+def seal(
+    workspace: str, stream: str, policy: str, records: Sequence[tuple[str, Record]], known: Addresses = NONE_KNOWN
+) -> list[Sealed]:
     """Puts records, each with its key, into envelopes that name where they belong: no blob can stand for another.
 
     The salt depends on the record and on FINGERPRINT_KEY, so an unchanged record keeps its address.
     """
-    envelopes: list[bytes | bytearray | memoryview] = []
+    belongs, salt = canon.canonical([workspace, stream, policy])[:-1], canon.salter()
+    sealed, fresh = list[tuple[str, bytes, int]](), list[bytes]()
     for key, data in records:
-        inner = canon.canonical(data)
-        names = canon.canonical([workspace, stream, policy, key])
-        envelopes.append(b'{"data":%s,"names":%s,"salt":"%s"}' % (inner, names, canon.salt(names + inner).encode()))
-    # All at once: a call for each record would hand the interpreter lock around hundreds of times a page.
-    packed = _compressor().multi_compress_to_buffer(envelopes) if envelopes else ()
-    return [
-        Sealed(key, canon.digest(bytes(envelope)), len(envelope), packed[at].tobytes())
-        for at, ((key, _), envelope) in enumerate(zip(records, envelopes, strict=True))
-    ]
+        inner, names = canon.canonical(data), b"%s,%s]" % (belongs, canon.canonical(key))
+        envelope = b'{"data":%s,"names":%s,"salt":"%s"}' % (inner, names, salt(names, inner))
+        address = canon.digest(envelope)
+        sealed.append((key, address, len(envelope)))
+        fresh.append(b"" if address in known else envelope)
+    return [Sealed(*each, body) for each, body in zip(sealed, _packed(fresh), strict=True)]
+
+
+def _packed(envelopes: Sequence[bytes]) -> Iterator[bytes]:
+    """Compressed, all at once: a call for each would hand the interpreter lock around hundreds of times a page."""
+    full: list[bytes | bytearray | memoryview] = [envelope for envelope in envelopes if envelope]
+    packed = iter(_compressor().multi_compress_to_buffer(full) if full else ())
+    return (next(packed).tobytes() if envelope else b"" for envelope in envelopes)
 
 
 _thread = threading.local()  # a compressor may serve one thread only
@@ -86,7 +117,7 @@ def envelope_of(blob: Blob) -> bytes:
 
 def stage(run_id: int, listing: int, stream: str, records: Iterable[Sealed]) -> None:
     """Keeps what a run has read so far, out of sight of everybody."""
-    rows = [(run_id, listing, stream, r.key, r.sha256, r.size, r.body) for r in records]
+    rows = [(run_id, listing, stream, *record) for record in records]
     insert("connectors_stagedrecord", ("run_id", "listing", "stream", "key", "sha256", "size", "body"), rows)
 
 
@@ -473,17 +504,23 @@ def _gone(result: StreamResult | None, key: str) -> bool:
 
 
 def _write_blobs(run_id: int, workspace_id: int, seq: int) -> None:
-    """Bytes go from table to table inside the database; the same bytes are never stored twice."""
+    """Bytes go from table to table inside the database; the same bytes are never stored twice.
+
+    A change without bytes cannot be: what was taken for known by eight bytes of its address is looked up here.
+    """
     with database.cursor() as cursor:
         cursor.execute(
             "INSERT INTO connectors_blob (sha256, size, codec, body) "
             "SELECT s.sha256, s.size, 'zstd', s.body FROM connectors_change c "
             "JOIN connectors_stagedrecord s ON s.run_id = %s AND s.stream = c.stream AND s.key = c.key "
-            "AND s.sha256 = c.sha256 "
+            "AND s.sha256 = c.sha256 AND length(s.body) > 0 "
             "WHERE c.workspace_id = %s AND c.seq = %s AND c.sha256 IS NOT NULL "
             "ON CONFLICT (sha256) DO NOTHING",
             [run_id, workspace_id, seq],
         )
+    bare = Change.objects.filter(workspace_id=workspace_id, seq=seq, sha256__isnull=False)
+    if bare.exclude(Exists(Blob.objects.filter(sha256=OuterRef("sha256")))).exists():
+        raise AssertionError("a change has no bytes")
 
 
 def coverage_of(snapshot: Snapshot) -> Mapping[str, Mapping[str, Any]]:

@@ -1,14 +1,18 @@
 """Connections, sync runs and the locker's tables. Each says which module writes it."""
 
 import uuid
+from datetime import datetime, time
 from typing import Any
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 from fernet_fields import EncryptedTextField
 
 from portal.canon import WriteOnce
+
+from .schedules import LONGEST, WEEKDAYS, Plan
 
 
 class SecretTextField(EncryptedTextField):  # type: ignore[misc]  # the library has no types
@@ -55,7 +59,13 @@ class Schedule(models.TextChoices):
     MANUAL = "manual", "Only when somebody asks"
     HOURLY = "hourly", "Every hour"
     DAILY = "daily", "Every day"
-    WEEKLY = "weekly", "Every week, on Monday"
+    WEEKLY = "weekly", "Every week"
+    CRON = "cron", "By cron text"
+
+
+def portal_zone() -> str:
+    """The zone in which a new connection's schedule counts."""
+    return str(settings.TIME_ZONE)
 
 
 class WithoutToken(models.Manager["Connection"]):
@@ -86,8 +96,16 @@ class Connection(models.Model):
     )
     keep_code = models.BooleanField(default=False, help_text="Whether programs are kept as text")
     schedule = models.CharField(max_length=20, choices=Schedule, default=Schedule.DAILY)
-    schedule_hour = models.PositiveSmallIntegerField(default=6)
-    next_sync = models.DateTimeField(null=True, blank=True, db_index=True)
+    schedule_time = models.TimeField(default=time(6))
+    schedule_weekday = models.PositiveSmallIntegerField(choices=list(enumerate(WEEKDAYS)), default=0)
+    schedule_zone = models.CharField(max_length=64, default=portal_zone)
+    schedule_cron = models.CharField(max_length=LONGEST, blank=True)
+    next_sync = models.DateTimeField(
+        null=True,
+        blank=True,
+        db_index=True,
+        help_text="The next time to account for: by a sync, or while paused by a missed run",
+    )
     error_code = models.CharField(max_length=60, blank=True)
     error_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
@@ -119,6 +137,43 @@ class Connection(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def plan(self) -> Plan:
+        return Plan(
+            self.schedule, self.schedule_time, self.schedule_weekday, self.schedule_zone, cron=self.schedule_cron
+        )
+
+    @property
+    def starts_next(self) -> datetime | None:
+        """When the next sync starts by itself; None when none does."""
+        return self.next_sync if self.state == ConnectionState.ACTIVE else None
+
+
+class SyncPause(models.Model):
+    """A time in which nothing starts: for one connection, or for all of them. Written by `pauses`."""
+
+    connection = models.ForeignKey(
+        Connection, null=True, on_delete=models.PROTECT, related_name="pauses", help_text="None: everything is paused"
+    )
+    since = models.DateTimeField()
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    reason = models.CharField(max_length=300, blank=True)
+    until = models.DateTimeField(null=True)
+    ended_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                Coalesce("connection_id", 0, output_field=models.BigIntegerField()),
+                condition=Q(until__isnull=True),
+                name="one_standing_pause",
+            )
+        ]
+        ordering = ["-since"]
+
+    def __str__(self) -> str:
+        return f"Pause of {self.connection or 'everything'} since {self.since}"
 
 
 class RunState(models.TextChoices):
@@ -187,6 +242,31 @@ class SyncRun(models.Model):
     @property
     def active(self) -> bool:
         return self.state in ACTIVE_STATES
+
+
+class MissedRun(WriteOnce):
+    """A scheduled time that passed without a sync, and why. Written by `missed`."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="missed")
+    due_at = models.DateTimeField()
+    noticed_at = models.DateTimeField()
+    times = models.PositiveIntegerField(default=1, help_text="Above 1: also that many less one before it, in one row")
+    code = models.CharField(max_length=60)
+    explanation = models.CharField(max_length=500)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Whose pause explains it; None when nobody wished it",
+    )
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["connection", "due_at"], name="one_row_per_missed_time")]
+        ordering = ["-due_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.connection} missed {self.due_at}"
 
 
 class RunStream(models.Model):

@@ -19,7 +19,7 @@ from django_q.tasks import async_task
 from portal import __version__, audit
 from portal.models import User
 
-from . import locker
+from . import locker, pauses
 from .models import ACTIVE_STATES, Connection, ConnectionState, Lane, RunState, SyncRun
 
 LOST_AFTER = timedelta(seconds=90)
@@ -54,6 +54,8 @@ def request(
         raise Refused(f"“{connection.name}” is {connection.get_state_display().lower()}; only an active one is synced.")
     try:
         with transaction.atomic():
+            if pause := pauses.everything():
+                raise Refused(f"{pauses.sentence(pause)} {pauses.GOES_ON}")
             run = SyncRun.objects.create(
                 connection=connection,
                 lane=lane,

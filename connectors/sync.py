@@ -43,7 +43,8 @@ def perform(run_id: int, *, clock: Clock | None = None, tempo: Tempo | None = No
         return SyncRun.objects.get(pk=run_id)
     try:
         _read_and_publish(run, clock, tempo or TEMPO[run.lane])
-        connections.note_success(run.connection)
+        if run.lane == Lane.MAIN:
+            connections.note_success(run.connection)
     except locker.Lost:
         runs.let_go(run, clock.now())
     except Postponed as wait:
@@ -178,6 +179,7 @@ def _plan(run: SyncRun, workspace: Workspace, wanted: Sequence[Stream], now: dat
             each.name: locker.newest_keys(workspace.pk, workspace.head, each.name) for each in wanted if each.grows
         },
         before={each.name: known.get(each.name, {}).get("records", 0) for each in wanted},
+        known=locker.known_addresses(workspace.pk),
         code=run.connection.keep_code,
         tempo=tempo,
     )
@@ -203,7 +205,8 @@ def _result(stream: Stream, reading: Reading, connection: Connection, *, wanted:
     policy = records.policy(stream, code=connection.keep_code)
     progress = reading.streams.get(stream.name)
     if progress is None:
-        return StreamResult(stream.name, policy, Coverage.NOT_REQUESTED, left_out=wanted, grows=stream.grows)
+        why = _left_out(stream) if wanted else "Not chosen for this connection."
+        return StreamResult(stream.name, policy, Coverage.NOT_REQUESTED, reason=why, left_out=wanted)
     found = progress.verdict
     assert found is not None, "a reading ends when every stream has a verdict"
     return StreamResult(
@@ -219,6 +222,10 @@ def _result(stream: Stream, reading: Reading, connection: Connection, *, wanted:
         dangling=progress.dangling,
         grows=stream.grows,
     )
+
+
+def _left_out(stream: Stream) -> str:
+    return "It is read in the slow lane, by a run of its own." if stream.slow else "This run did not ask for it."
 
 
 def _outcome(found: Sequence[StreamResult]) -> RunState:

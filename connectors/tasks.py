@@ -1,5 +1,7 @@
 """What the worker does. Tasks take ids; each may be run twice or killed at any instruction."""
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.utils import timezone
 from django_q.models import OrmQ
@@ -7,6 +9,8 @@ from django_q.models import OrmQ
 from . import connections, runs
 from . import sync as driver
 from .models import Heartbeat
+
+SET_BACK = timedelta(hours=1)  # a clock that was right is corrected by less
 
 
 def sync(run_id: int) -> str:
@@ -19,7 +23,10 @@ def sync(run_id: int) -> str:
 def beat() -> str:
     """Proves that the queue is dequeued and worked, and looks after runs: lost ones, due ones, old drafts."""
     now = timezone.now()
+    before = Heartbeat.objects.filter(worker=settings.WORKER_NAME).first()
     Heartbeat.objects.update_or_create(worker=settings.WORKER_NAME, defaults={"at": now})
+    if before and before.at - now > SET_BACK:
+        connections.recount(now)
     lost = runs.recover(now)
     runs.wake(now)
     started = connections.start_due(now)

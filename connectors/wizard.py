@@ -22,9 +22,10 @@ from portal.access import MANAGE, demand, needs
 from portal.adminpages import page
 from portal.models import User
 
-from . import connections, credentials, display, registry, runs
+from . import connections, credentials, display, pauses, planner, registry, runs
 from .connections import NotPossible
-from .models import Connection, ConnectionState, Schedule
+from .models import Connection, ConnectionState
+from .schedules import Plan
 from .spec import Connector, ConnectorError
 
 LIST = "admin:connectors_connection_changelist"
@@ -36,7 +37,6 @@ STEPS = (
     ("check", "Check", "What the token may read"),
     ("schedule", "Schedule", "When to read; first sync"),
 )
-HOURS = [(hour, f"{hour:02}:00 UTC") for hour in range(24)]
 DraftPage = Callable[[HttpRequest, Connection], HttpResponse]
 
 
@@ -256,23 +256,17 @@ def check(request: HttpRequest, connection: Connection) -> HttpResponse:
 # --- 5 schedule ---------------------------------------------------------------------------------------
 
 
-class ScheduleForm(forms.Form):
-    schedule = forms.ChoiceField(choices=Schedule, error_messages={"required": "Choose how often to read."})
-    hour = forms.TypedChoiceField(choices=HOURS, coerce=int)
-
-
 @needs(MANAGE)
 @require_http_methods(["GET", "HEAD", "POST"])
 @of_draft
 def schedule(request: HttpRequest, connection: Connection) -> HttpResponse:
     if next_step(connection) != "schedule":
         return redirect(url(next_step(connection)), connection.pk)
-    chosen = {"schedule": connection.schedule, "hour": connection.schedule_hour}
-    form = ScheduleForm(request.POST if request.method == "POST" else None, initial=chosen)
+    typed = planner.read(request, connection)
     refused: NotPossible | None = None
-    if request.method == "POST" and form.is_valid():
+    if typed.sent and typed.plan is not None:
         try:
-            return _activate(request, connection, **form.cleaned_data)
+            return _activate(request, connection, typed.plan)
         except NotPossible as error:
             if error.code == "wrong-state":
                 return _too_late(request, connection, error)
@@ -281,25 +275,27 @@ def schedule(request: HttpRequest, connection: Connection) -> HttpResponse:
         request,
         "schedule",
         connection,
-        form=form,
         refused=refused,
         checked=display.checked(connection),
-        rhythms=display.rhythms(connection.schedule_hour, timezone.now()),
-        hours=HOURS,
-        chosen=form.data if form.is_bound else chosen,
+        pause=pauses.everything(),
+        **planner.shown(typed, connection, timezone.now()),
     )
 
 
-def _activate(request: HttpRequest, connection: Connection, *, schedule: str, hour: int) -> HttpResponse:
-    """The connection and its first sync together: neither stands without the other."""
+def _activate(request: HttpRequest, connection: Connection, plan: Plan) -> HttpResponse:
+    """The connection and its first sync together; only a pause of everything lets the sync wait."""
     now, by = timezone.now(), who(request)
     if "later" in request.POST:
-        connections.reschedule(connection, schedule=schedule, hour=hour, by=by, now=now, request=request)
+        connections.reschedule(connection, plan=plan, by=by, now=now, request=request)
         return _onward(request, connection, "schedule")
     with transaction.atomic():
         fresh = _locked(connection)
-        connections.activate(fresh, schedule=schedule, hour=hour, by=by, now=now, request=request)
-        run = runs.request(fresh, trigger="first", now=now, by=by, request=request)
+        connections.activate(fresh, plan=plan, by=by, now=now, request=request)
+        try:
+            run = runs.request(fresh, trigger="first", now=now, by=by, request=request)
+        except runs.Refused as error:
+            messages.warning(request, f"“{fresh.name}” is active, and was not synced yet. {error}")
+            return redirect(CHANGE, fresh.pk)
     messages.success(request, f"“{fresh.name}” is active. This is its first sync.")
     return redirect("run", run.pk)
 

@@ -10,28 +10,23 @@ from functools import cached_property
 
 from django.db.models import F, Max
 
-from connectors import registry, troubleshooting
+from connectors import display, missed, registry, schedules, troubleshooting
 from connectors.models import (
     Connection,
     ConnectionState,
     Heartbeat,
+    MissedRun,
     RunState,
-    Schedule,
     Snapshot,
     SyncRun,
     Workspace,
 )
 from connectors.spec import Coverage, Covered, Hint, State, standing
+from portal.templatetags.portal import said_time
 
 from .reports import coverage
 
 WORKER_LATE = timedelta(seconds=60)
-# How old the newest snapshot may be before it is called stale: two turns of the schedule.
-_STALE_AFTER = {
-    Schedule.HOURLY: timedelta(hours=2),
-    Schedule.DAILY: timedelta(days=2),
-    Schedule.WEEKLY: timedelta(days=14),
-}
 _MISSING = (Coverage.DENIED, Coverage.FAILED, Coverage.UNSTABLE)
 
 
@@ -43,6 +38,7 @@ class Health:
     connection: Connection | None
     run: SyncRun | None
     snapshot: Snapshot | None
+    missed: Sequence[MissedRun] = ()  # scheduled times that nobody's pause explains and no reading has followed
 
     @cached_property
     def coverage(self) -> tuple[Covered, ...]:
@@ -85,7 +81,7 @@ class Health:
 
 
 def health(workspaces: Iterable[Workspace]) -> list[Health]:
-    """In the order of `workspaces`; three queries in all."""
+    """In the order of `workspaces`; four queries in all."""
     held = list(workspaces)
     connections = {
         connection.workspace_id: connection
@@ -102,7 +98,20 @@ def health(workspaces: Iterable[Workspace]) -> list[Health]:
         snapshot.workspace_id: snapshot
         for snapshot in Snapshot.objects.filter(workspace__in=held, seq=F("workspace__head"))
     }
-    return [Health(each, connections.get(each.pk), runs.get(each.pk), snapshots.get(each.pk)) for each in held]
+    gone = _missed(connections.values())
+    return [
+        Health(each, connections.get(each.pk), runs.get(each.pk), snapshots.get(each.pk), gone.get(each.pk, ()))
+        for each in held
+    ]
+
+
+def _missed(connections: Iterable[Connection]) -> dict[int | None, list[MissedRun]]:
+    """By workspace, the newest first."""
+    found: dict[int | None, list[MissedRun]] = {}
+    held = {connection.pk: connection.workspace_id for connection in connections}
+    for row in missed.findings().filter(connection__in=held):
+        found.setdefault(held[row.connection_id], []).append(row)
+    return found
 
 
 # --- what needs attention -----------------------------------------------------------------------
@@ -133,6 +142,8 @@ def _matters(health: Health, now: datetime) -> Iterable[Matter]:
         yield _failure(health, connection)
     if health.run is not None and health.run.state == RunState.ABANDONED:
         yield _abandoned(health, health.run)
+    if missed_by_now := [row for row in health.missed if row.due_at <= now]:
+        yield _missed_times(health, missed_by_now)
     if health.missing:
         yield _incomplete(health)
     if health.snapshot is None and not connection.error_code and not (health.run and health.run.active):
@@ -143,7 +154,7 @@ def _matters(health: Health, now: datetime) -> Iterable[Matter]:
         yield Matter(
             State("stale", "Stale"),
             "The newest snapshot is old",
-            f"The schedule is “{connection.get_schedule_display().lower()}”, and two turns of it have passed.",
+            f"Two times of its schedule have passed since: {display.schedule_words(connection)}.",
             health.workspace,
         )
 
@@ -175,9 +186,22 @@ def _incomplete(health: Health) -> Matter:
     return Matter(mark, many, f"{named}{more}. {first.reason}".strip(), health.workspace, acts, health.run)
 
 
+def _missed_times(health: Health, rows: Sequence[MissedRun]) -> Matter:
+    """All of them in one line, with the reason of the newest."""
+    newest, many = rows[0], sum(row.times for row in rows)
+    what = "A scheduled sync did not run" if many == 1 else f"{many} scheduled syncs did not run"
+    when = f"{'The newest was due' if many > 1 else 'It was due'} {said_time(newest.due_at)}."
+    mark = display.missed_state(newest)
+    return Matter(mark, what, f"{when} {newest.explanation}", health.workspace, code=newest.code)
+
+
 def _stale(connection: Connection, snapshot: Snapshot, now: datetime) -> bool:
-    limit = _STALE_AFTER.get(Schedule(connection.schedule))
-    return limit is not None and connection.state == ConnectionState.ACTIVE and now - snapshot.published_at > limit
+    """Two of the schedule's own times have passed since; a schedule that cannot be read any more tells nothing."""
+    try:
+        overdue = schedules.overdue(connection.plan, snapshot.published_at, now)
+    except schedules.Unsound:
+        return False
+    return connection.state == ConnectionState.ACTIVE and overdue
 
 
 # --- the worker ---------------------------------------------------------------------------------

@@ -30,6 +30,8 @@ class Action(StrEnum):
     CONNECTION_RESUMED = "connection resumed"
     CONNECTION_DISCARDED = "connection discarded"
     CONNECTION_DISCONNECTED = "connection disconnected"
+    EVERYTHING_PAUSED = "everything paused"
+    EVERYTHING_RESUMED = "everything resumed"
     SYNC_REQUESTED = "sync requested"
     SYNC_CANCELLED = "sync cancelled"
     SYNC_ENDED = "sync ended"

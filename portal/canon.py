@@ -5,7 +5,7 @@ The rule: hash bytes, never structures. What is hashed is made once, here, and s
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
@@ -128,16 +128,12 @@ def digest(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
+# Keyed BLAKE2b (RFC 7693): a MAC that needs no OpenSSL call, which a hundred thousand records would feel.
+
+
 @lru_cache(maxsize=8)
 def _key(fingerprint_key: str) -> bytes:
     return hashlib.sha256(fingerprint_key.encode()).digest()
-
-
-def _keyed(purpose: str, data: bytes, size: int) -> str:
-    """Keyed BLAKE2b (RFC 7693): a MAC that needs no OpenSSL call, which a hundred thousand records would feel."""
-    return hashlib.blake2b(
-        purpose.encode() + b"\0" + data, key=_key(settings.FINGERPRINT_KEY), digest_size=size
-    ).hexdigest()
 
 
 def fingerprint(purpose: str, value: str) -> str:
@@ -145,16 +141,26 @@ def fingerprint(purpose: str, value: str) -> str:
 
     Keyed with FINGERPRINT_KEY, so that nobody without it can try values out.
     """
-    return _keyed(purpose, value.encode("utf-8", "surrogatepass"), 12)
+    data = purpose.encode() + b"\0" + value.encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(data, key=_key(settings.FINGERPRINT_KEY), digest_size=12).hexdigest()
 
 
-def salt(context: bytes) -> str:
-    """A salt that nobody can guess without FINGERPRINT_KEY and that is the same for the same record.
+def salter() -> Callable[[bytes, bytes], bytes]:
+    """Makes salts (32 hex digits) of a record: of the bytes that name it, and of those that it holds.
 
-    It lets an unchanged record keep its address from one reading to the next, while the digest that
-    stays behind after an erasure cannot be guessed back to an e-mail address.
+    Nobody can guess a salt without FINGERPRINT_KEY, and it is the same for the same record: an unchanged record
+    keeps its address from one reading to the next, while the digest that stays behind after an erasure cannot be
+    guessed back to an e-mail address.
     """
-    return _keyed("salt", context, 16)
+    begun = hashlib.blake2b(b"salt\0", key=_key(settings.FINGERPRINT_KEY), digest_size=16)
+
+    def salt(names: bytes, data: bytes) -> bytes:
+        made = begun.copy()
+        made.update(names)
+        made.update(data)
+        return made.hexdigest().encode()
+
+    return salt
 
 
 class MerkleTree:

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,8 @@ def start_simulator(supervisor: "Supervisor", size: str) -> Callable[[], str]:
         lines.put(line)
         return line.startswith("{")  # its introduction, which holds tokens
 
-    supervisor.start("simulator", "connectors.segment.simulator", "--port", port, "--json", "--size", size, hear=hear)
+    arguments = ["--port", port, "--json", "--size", size, "--day", str(_today())]
+    supervisor.start("simulator", "connectors.segment.simulator", *arguments, hear=hear)
 
     def owner_token() -> str:
         from .supervisor import TICK, Fallen
@@ -55,6 +57,13 @@ def start_simulator(supervisor: "Supervisor", size: str) -> Callable[[], str]:
         raise Fallen(f"The simulator said nothing for {PATIENCE:.0f} seconds.")
 
     return owner_token
+
+
+def _today() -> int:
+    """The simulator's day that is today: usage and delivery are asked for by date."""
+    from connectors.segment.simulator.drift import DAY_ZERO
+
+    return max(0, (datetime.now(UTC) - DAY_ZERO).days)
 
 
 def _introduction(line: str) -> dict[str, Any]:
@@ -90,8 +99,11 @@ def connect(token: str) -> "SyncRun":
     found = connections.check(draft, by=None, now=now)
     if found.code:
         raise Fallen(f"The demo workspace could not be connected: {found.message}")
-    connections.activate(draft, schedule="daily", hour=draft.schedule_hour, by=None, now=now)
-    return runs.request(draft, trigger="command", now=now)
+    connections.activate(draft, plan=draft.plan, by=None, now=now)
+    try:
+        return runs.request(draft, trigger="command", now=now)
+    except runs.Refused as error:
+        raise Fallen(f"The demo workspace is connected and was not synced: {error}") from None
 
 
 def first_sync(run: "SyncRun", say: Callable[[str], object]) -> Iterator[None]:

@@ -74,6 +74,7 @@ def people(db: None, django_user_model: Any) -> dict[str, Any]:
 def connected(db: None, region: str, simulator: Any) -> Any:
     """An active connection to the simulator's workspace, never synced."""
     from connectors import connections, registry
+    from connectors.schedules import Plan
 
     now = timezone.now()
     connection = connections.draft(registry.get("segment"), by=None, now=now)
@@ -81,7 +82,7 @@ def connected(db: None, region: str, simulator: Any) -> Any:
         connection, name="Demo", region=region, token=simulator.tokens["owner"], role="owner", now=now
     )
     assert not connections.check(connection, by=None, now=now).code
-    return connections.activate(connection, schedule="manual", hour=6, by=None, now=now)
+    return connections.activate(connection, plan=Plan("manual"), by=None, now=now)
 
 
 @pytest.fixture

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+from datetime import time
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,9 @@ import pytest
 from django.core.management import CommandError, call_command, get_commands, load_command_class
 from django.utils import timezone
 
-from connectors import registry, runs
+from connectors import pauses, registry, runs
 from connectors.models import Connection, Snapshot, Workspace
+from connectors.schedules import Plan
 from connectors.segment.simulator import Fault, Simulator, serve
 
 pytestmark = pytest.mark.django_db
@@ -102,6 +105,57 @@ def only_here(settings: Any, url: str) -> None:
     settings.REGIONS = {"segment": {"demo": url, "us": url, "eu": url}}
 
 
+@pytest.mark.parametrize(
+    ("given", "plan"),
+    [
+        ({}, Plan("daily", zone="Asia/Tokyo")),
+        ({"schedule": "manual"}, Plan("manual")),
+        ({"at": "18:45", "zone": "Europe/Berlin"}, Plan("daily", time(18, 45), zone="Europe/Berlin")),
+        ({"schedule": "weekly", "weekday": "friday"}, Plan("weekly", weekday=4, zone="Asia/Tokyo")),
+        ({"cron": "30 6 * * 1-5", "zone": "utc"}, Plan("cron", zone="UTC", cron="30 6 * * 1-5")),
+    ],
+)
+@pytest.mark.usefixtures("region")
+def test_connect_takes_a_schedule(
+    simulator: Simulator, monkeypatch: Any, settings: Any, given: dict[str, str], plan: Plan
+) -> None:
+    settings.TIME_ZONE = "Asia/Tokyo"
+    monkeypatch.setattr(sys, "stdin", StringIO(simulator.tokens["owner"]))
+    call_command("connect", "segment", name="D", region="demo", token_stdin=True, stdout=StringIO(), **given)
+    found = Connection.objects.get()
+    assert found.plan == plan
+    assert (found.next_sync is None) is (plan.kind == "manual")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"schedule": "yearly"}, "schedule-unknown: "),
+        ({"at": "25:00", "zone": "Mars/Base"}, "time-unknown: .* zone-unknown: "),
+        ({"schedule": "weekly", "weekday": "noday"}, "weekday-unknown: "),
+        ({"cron": "* * * * *"}, "cron-too-often: "),
+        ({"cron": "0 6 30 2 *"}, "cron-never: "),
+        ({"schedule": "cron"}, "cron-unreadable: "),
+        ({"schedule": "daily", "cron": "0 6 * * *"}, "--cron goes with --schedule cron, not with daily."),
+        ({"schedule": "hourly", "at": "06:00"}, "--at goes with --schedule daily or weekly, not with hourly."),
+    ],
+)
+def test_connect_refuses_a_schedule_that_is_none_before_it_asks_anybody(
+    simulator: Simulator, region: str, given: dict[str, str], said: str
+) -> None:
+    ended, sentence = refusal("connect", "segment", name="Demo", region=region, token_stdin=True, **given)
+    assert ended == 2
+    assert re.match(said, sentence)
+    assert (Connection.objects.count(), len(simulator.requests)) == (0, 0)
+
+
+def test_sync_is_refused_while_everything_is_paused(connected: Connection) -> None:
+    pauses.pause_everything(by=None, reason="Moving house", now=timezone.now())
+    ended, said = refusal("sync", connected.name)
+    assert ended == 2
+    assert "(“Moving house”)" in said
+
+
 def test_the_same_token_or_workspace_twice_names_the_first(simulator: Simulator, region: str, monkeypatch: Any) -> None:
     first = connect(simulator, monkeypatch, simulator.tokens["owner"])["connection"]
     for token, code in (("owner", "token-in-use"), ("owner_second", "workspace-already-connected")):
@@ -116,7 +170,7 @@ def test_sync_prints_what_it_read(connected: Connection) -> None:
     out = StringIO()
     call_command("sync", str(connected.pk), json=True, stdout=out)
     said = json.loads(out.getvalue())
-    assert set(said) == {"run", "state", "snapshot", "requests", "seconds", "streams"}
+    assert set(said) == {"run", "state", "snapshot", "requests", "seconds", "publishing", "streams"}
     assert (said["state"], said["snapshot"]) == ("published", 1)
     assert said["streams"]["sources"] == {"coverage": "complete", "pages": 1, "items": 20}
 

@@ -102,6 +102,12 @@ def test_a_snapshot_older_than_two_turns_of_the_schedule_is_stale(read: World) -
     for schedule, stale in ((Schedule.MANUAL, False), (Schedule.DAILY, True), (Schedule.WEEKLY, False)):
         held[0].connection.schedule = schedule
         assert any(matter.state.name == "stale" for matter in matters(held, later)) is stale
+    held[0].connection.schedule = Schedule.CRON
+    for cron, stale in (("0 6 * * *", True), ("0 6 1 */6 *", False)):
+        held[0].connection.schedule_cron = cron
+        found = [matter for matter in matters(held, later) if matter.state.name == "stale"]
+        assert bool(found) is stale
+        assert all(f"By cron text “{cron}”, UTC" in matter.why for matter in found)
 
 
 def test_the_overview_tells_coverage_in_words_and_draws_the_flow(auditor: Any, read: World, at: str) -> None:

@@ -9,6 +9,7 @@ from django.utils import timezone
 from connectors import connections, locker, registry, runs
 from connectors import sync as driver
 from connectors.models import Blob, Change, Connection, Receipt, RunState, RunStream, Snapshot, StagedRecord, SyncRun
+from connectors.schedules import Plan
 from connectors.segment.simulator import Fault
 from connectors.spec import Coverage
 from connectors.verification import Counted, verify
@@ -308,7 +309,7 @@ def test_the_member_token_sees_less_and_no_denied_stream_is_empty(
     )
     found = connections.check(connection, by=None, now=now)
     assert found.streams["users"].verdict == "denied"
-    connections.activate(connection, schedule="manual", hour=6, by=None, now=now)
+    connections.activate(connection, plan=Plan("manual"), by=None, now=now)
     run = runs.request(connection, trigger="test", now=now, enqueue=False)
     ended = driver.perform(run.pk, clock=Skipping())
     assert ended.state == RunState.PARTIAL

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import time
 from html import unescape
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.urls import reverse
 
 from connectors import registry
 from connectors.models import Connection, ConnectionState, SyncRun, Workspace
+from connectors.schedules import Plan
 from connectors.segment.simulator import Fault, Simulator, serve
 from portal.models import AuditEntry, User
 
@@ -86,7 +88,9 @@ def checked(browser: Client, pk: int) -> Any:
 
 
 def plan(browser: Client, pk: int, **other: str) -> Any:
-    return browser.post(f"{BASE}{pk}/schedule/", {"schedule": "daily", "hour": "6", **other})
+    return browser.post(
+        f"{BASE}{pk}/schedule/", {"schedule": "daily", "at": "06:00", "zone": "UTC", "weekday": "0", **other}
+    )
 
 
 def state(pk: int) -> str:
@@ -113,12 +117,12 @@ def test_from_the_catalogue_to_the_first_sync(admin: Watching, segment: Simulato
         assert words in said or words.replace("United States (Oregon)", "us (") in said
     assert (state(pk), SyncRun.objects.count(), Workspace.objects.count()) == (ConnectionState.DRAFT, 0, 0)
     assert "Every day" in text(admin.get(f"{BASE}{pk}/schedule/"))
-    answer = plan(admin, pk, schedule="weekly", hour="9")
+    answer = plan(admin, pk, schedule="weekly", at="09:00")
     run = SyncRun.objects.get()
     assert answer["Location"] == reverse("run", args=[run.pk])
     connection = Connection.objects.get(pk=pk)
     assert (run.trigger, run.state, run.requested_by) == ("first", "queued", User.objects.get(username="robin"))
-    assert (connection.state, connection.schedule, connection.schedule_hour) == ("active", "weekly", 9)
+    assert (connection.state, connection.plan) == ("active", Plan("weekly", time(9)))
     assert connection.next_sync is not None
     assert (connection.next_sync.weekday(), connection.next_sync.hour) == (0, 9)
     by_robin = AuditEntry.objects.filter(actor__username="robin").exclude(action="sign-in").order_by("pk")
@@ -476,7 +480,7 @@ def test_steps_cannot_be_skipped(admin: Watching, segment: Simulator) -> None:
     assert state(pk) == "draft"
 
 
-@pytest.mark.parametrize("bad", [{"schedule": "yearly"}, {"schedule": ""}, {"hour": "24"}, {"hour": "noon"}])
+@pytest.mark.parametrize("bad", [{"schedule": "yearly"}, {"schedule": ""}, {"at": "24:00"}, {"zone": "Mars/Base"}])
 def test_a_schedule_that_is_none(admin: Watching, segment: Simulator, bad: dict[str, str]) -> None:
     pk = begin(admin)
     give(admin, pk, segment.tokens["owner"])
@@ -528,7 +532,7 @@ def test_others_open_no_step_and_change_nothing(admin: Watching, segment: Simula
     given = {
         "connector": "segment",
         "schedule": "daily",
-        "hour": "6",
+        "at": "06:00",
         "name": "Mine",
         "region": "us",
         "token": "x" * 40,

@@ -45,9 +45,10 @@ def world(blocker: Any, **options: Any) -> Iterator[World]:
 
 def _connected(simulator: Simulator) -> Any:
     from connectors import connections, registry
+    from connectors.schedules import Plan
 
     now, token = timezone.now(), simulator.tokens["owner"]
     connection = connections.draft(registry.get("segment"), by=None, now=now)
     connections.set_credential(connection, name="Demo", region="demo", token=token, role="owner", now=now)
     connections.check(connection, by=None, now=now)
-    return connections.activate(connection, schedule="manual", hour=6, by=None, now=now)
+    return connections.activate(connection, plan=Plan("manual"), by=None, now=now)

@@ -5,9 +5,17 @@ from django.conf import settings
 from django.db import migrations, models
 
 
+def carry_over(apps, editor):
+    """Names of fields that were not known are kept, now with how often they came: at least once."""
+    rows = apps.get_model("connectors", "RunStream").objects.exclude(unknown_fields=[])
+    for row in rows.iterator():
+        row.changed_api = {"unknown": dict.fromkeys(row.unknown_fields, 1)}
+        row.save(update_fields=["changed_api"])
+
+
 class Migration(migrations.Migration):
     dependencies = [
-        ("connectors", "0003_written_once"),
+        ("connectors", "0004_schedules"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -50,10 +58,6 @@ class Migration(migrations.Migration):
         migrations.RemoveConstraint(
             model_name="syncrun",
             name="one_active_run",
-        ),
-        migrations.RemoveField(
-            model_name="runstream",
-            name="unknown_fields",
         ),
         migrations.AddField(
             model_name="connection",
@@ -161,5 +165,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="runlisting",
             constraint=models.UniqueConstraint(fields=("run", "number"), name="one_checkpoint_per_listing"),
+        ),
+        migrations.RunPython(carry_over, migrations.RunPython.noop),
+        migrations.RemoveField(
+            model_name="runstream",
+            name="unknown_fields",
         ),
     ]

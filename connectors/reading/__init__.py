@@ -58,6 +58,7 @@ class Plan:
 
     newest  stream -> part -> key of the newest record known, for logs
     before  stream -> how many records are known
+    known   addresses of records that the workspace has, or had
     """
 
     workspace: str
@@ -65,6 +66,7 @@ class Plan:
     now: datetime
     newest: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     before: Mapping[str, int] = field(default_factory=dict)
+    known: locker.Addresses = locker.NONE_KNOWN
     code: bool = False
     tempo: Tempo = Tempo()
 
@@ -114,7 +116,7 @@ class Reading:
         self._connector, self._client, self._plan, self._sink = connector, client, plan, sink
         self._limits, self._clock, self._connections, self._processes = limits, clock, connections, processes
         self.streams = {stream.name: Progress(stream) for stream in plan.streams}
-        self._maker = Maker(connector, plan.workspace, plan.streams, code=plan.code)
+        self._maker = Maker(connector, plan.workspace, plan.streams, known=plan.known, code=plan.code)
         self._shop: Shop = self._maker
         self.listings: dict[int, Listing] = {}
         self._index: dict[tuple[object, ...], Listing] = {}
@@ -206,6 +208,8 @@ class Reading:
     def _take(self, listing: Listing, found: Page | BaseException) -> None:
         progress = self.streams[listing.stream.name]
         progress.dirty = listing.dirty = True
+        if listing.stage is not Stage.OPEN:
+            return  # it was dropped while its page travelled
         try:
             if isinstance(found, BaseException):
                 raise found
@@ -290,14 +294,10 @@ class Reading:
     def _refuse(self, listing: Listing, error: ConnectorError) -> None:
         progress = self.streams[listing.stream.name]
         self._forget(listing)
-        listing.stage, listing.code, listing.status = Stage.REFUSED, error.code, error.status
-        listing.reason = error.message
-        progress.closed(listing)
+        progress.refuse(listing, error.code, error.status, error.message)
         if progress.hopeless(ENOUGH_REFUSALS):
             for other in self._queue.take_all(listing.stream.name):
-                other.stage, other.code, other.status = Stage.REFUSED, error.code, error.status
-                other.reason, other.dirty = error.message, True
-                progress.closed(other)
+                progress.refuse(other, error.code, error.status, error.message)
 
     def _again(self, listing: Listing, since: str, after: float = 0.0) -> None:
         """Reads a listing from its first page; whoever it named must be named again."""
@@ -362,19 +362,28 @@ class Reading:
             self._children[listing.origin].append(listing)
 
     def _enqueue(self, listing: Listing) -> None:
-        if not listing.opened:
-            listing.opened = True
+        if listing.opened:
+            return
+        listing.opened = True
+        progress = self.streams[listing.stream.name]
+        progress.opened(listing)
+        if progress.hopeless(ENOUGH_REFUSALS):
+            same = next(each for each in progress.listings if each.stage is Stage.REFUSED)
+            progress.refuse(listing, same.code, same.status, same.reason)
+        else:
             self._queue.put_new(listing)
-            self.streams[listing.stream.name].opened(listing)
 
     def _answer(self, listing: Listing, page: Page) -> None:
         """The parent has carried the answer: nobody need be asked."""
         progress = self.streams[listing.stream.name]
-        self._forget(listing)
+        if listing.stage is Stage.OPEN and listing.opened:
+            return  # it is being asked for already
+        if listing.stage is Stage.DONE:  # its parent was read again
+            self._forget(listing)
+            progress.dropped(listing)
         progress.carried(listing, page)
         if page.sealed:
             self._sink.stage(listing, page.sealed)
-        listing.stage, listing.dirty = Stage.DONE, True
 
     def _drop(self, listing: Listing) -> None:
         """Its parent is gone: so is everything below it."""
@@ -382,8 +391,7 @@ class Reading:
             return
         self._queue.remove(listing)
         self._forget(listing)
-        was, listing.stage, listing.dirty = listing.stage, Stage.DROPPED, True
-        self.streams[listing.stream.name].dropped(was)
+        self.streams[listing.stream.name].dropped(listing)
         for child in self._children.get(listing.number, ()):
             self._drop(child)
 

@@ -38,10 +38,21 @@ class Page:
 
 
 class Maker:
-    """Makes the pages of one workspace. `code`: whether programs are kept as text too."""
+    """Makes the pages of one workspace.
 
-    def __init__(self, connector: Connector, workspace: str, streams: Sequence[Stream], *, code: bool = False) -> None:
-        self._connector, self._workspace = connector, workspace
+    known  addresses of records that need not be packed again        code  whether programs are kept as text too
+    """
+
+    def __init__(
+        self,
+        connector: Connector,
+        workspace: str,
+        streams: Sequence[Stream],
+        *,
+        known: locker.Addresses = locker.NONE_KNOWN,
+        code: bool = False,
+    ) -> None:
+        self._connector, self._workspace, self._known = connector, workspace, known
         self._projects = {stream.name: records.compile_shape(stream.shape, code=code) for stream in streams}
         self._policies = {stream.name: records.policy(stream, code=code) for stream in streams}
         self._children: dict[str, list[tuple[Stream, int, Way]]] = defaultdict(list)
@@ -80,7 +91,7 @@ class Maker:
             page.asks += [self._ask(*child, stream, key, rest, record) for child in children if child[2].ask(record)]
         for name in stream.refers:
             page.refs[name] = {records.key_part(str(rest[name])) for _, rest in kept if rest.get(name)}
-        page.sealed = locker.seal(self._workspace, stream.name, self._policies[stream.name], kept)
+        page.sealed = locker.seal(self._workspace, stream.name, self._policies[stream.name], kept, self._known)
         return page
 
     def _ask(self, child: Stream, at: int, way: Way, parent: Stream, key: str, *records_: Record) -> Ask:

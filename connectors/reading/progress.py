@@ -1,5 +1,6 @@
 """How far a stream is: what was read, what is still open, what was noticed."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import ceil
@@ -29,7 +30,9 @@ class Progress:
     pages: int = 0
     expected: int = 0
     items: int = 0
+    done: int = 0
     refused: int = 0
+    statuses: Counter[int] = field(default_factory=Counter)
     anomaly: str = ""
     dangling: int = 0
     chosen: bool = False
@@ -96,6 +99,8 @@ class Progress:
 
     def carried(self, listing: Listing, page: Page) -> None:
         """Counts an answer that came along with the parent's record."""
+        listing.stage, listing.dirty = Stage.DONE, True
+        self._tally(listing, 1)
         listing.items = len(page.sealed)
         self.items += listing.items
         self.notes.add(page.notes)
@@ -103,12 +108,25 @@ class Progress:
 
     def closed(self, listing: Listing) -> None:
         self.open -= 1
-        self.refused += listing.stage is Stage.REFUSED
+        self._tally(listing, 1)
+
+    def _tally(self, listing: Listing, by: int) -> None:
+        """Counts a listing that has ended, or counts it out again."""
+        self.done += by * (listing.stage is Stage.DONE)
+        if listing.stage is Stage.REFUSED:
+            self.refused += by
+            self.statuses[listing.status] += by
         self.dirty = True
+
+    def refuse(self, listing: Listing, code: str, status: int, reason: str) -> None:
+        """A listing has ended without having been read."""
+        listing.stage, listing.code, listing.status, listing.reason = Stage.REFUSED, code, status, reason
+        listing.dirty = True
+        self.closed(listing)
 
     def reopened(self, listing: Listing) -> None:
         """A listing that had ended is read again."""
-        self.refused -= listing.stage is Stage.REFUSED
+        self._tally(listing, -1)
         self.opened(listing)
 
     def forget(self, listing: Listing) -> None:
@@ -118,25 +136,25 @@ class Progress:
         listing.items = listing.pages = 0
         self.dirty = True
 
-    def dropped(self, was: Stage) -> None:
-        self.open -= was is Stage.OPEN
-        self.refused -= was is Stage.REFUSED
-        self.dirty = True
+    def dropped(self, listing: Listing) -> None:
+        """A listing is no longer called for."""
+        self.open -= listing.stage is Stage.OPEN
+        self._tally(listing, -1)
+        listing.stage, listing.dirty = Stage.DROPPED, True
 
     def restored(self, listing: Listing) -> None:
         """A listing that an earlier worker had ended."""
         self.items += listing.items
         self.pages += listing.pages
         self.expected += max(1, listing.pages)
-        self.refused += listing.stage is Stage.REFUSED
+        self._tally(listing, 1)
         self.anomaly = GAP if listing.gap else self.anomaly
         self.state = "reading"
 
     def hopeless(self, enough: int) -> bool:
         """Whether so many parents in a row were refused in the same way that asking on is a waste."""
-        ended = [each for each in self.listings if each.stage in (Stage.DONE, Stage.REFUSED)]
-        statuses = {each.status for each in ended}
-        return len(ended) >= enough and self.refused == len(ended) and len(statuses) == 1 and statuses <= _ALL_THE_SAME
+        same = [status for status, many in self.statuses.items() if many == self.refused >= enough]
+        return not self.done and bool(same) and same[0] in _ALL_THE_SAME
 
     def conclude(self, verdict: Verdict) -> None:
         self.verdict, self.state, self.dirty = verdict, verdict.coverage.value, True

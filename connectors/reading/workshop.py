@@ -108,11 +108,10 @@ def _error(busy: bool, code: str, message: str) -> ConnectorError:
 def _packed(page: Page) -> tuple[Any, ...]:
     """A page in plain tuples, which cost a fraction of objects to send."""
     asks = [(ask.stream, ask.at, ask.part, ask.given, ask.embedded and _packed(ask.embedded)) for ask in page.asks]
-    sealed = [(each.key, each.sha256, each.size, each.body) for each in page.sealed]
-    return sealed, page.listed, asks, page.notes, page.refs, page.next, page.total
+    return list(map(tuple, page.sealed)), page.listed, asks, page.notes, page.refs, page.next, page.total
 
 
 def _unpacked(parts: tuple[Any, ...]) -> Page:
     sealed, listed, asks, *rest = parts
-    asked = [Ask(*ask, embedded=inner and _unpacked(inner)) for *ask, inner in asks]
+    asked = [Ask(stream, at, part, given, inner and _unpacked(inner)) for stream, at, part, given, inner in asks]
     return Page([Sealed(*each) for each in sealed], listed, asked, *rest)

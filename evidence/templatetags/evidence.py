@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from connectors import display, registry, troubleshooting
-from connectors.models import Connection, SyncRun
+from connectors.models import Connection, MissedRun, SyncRun
 from connectors.spec import Actor, Covered, Hint, State, Table, standing
 
 from ..progress import Progress, progress
@@ -21,6 +21,11 @@ register = template.Library()
 @register.filter
 def run_state(run: SyncRun) -> State:
     return display.run_state(run.state)
+
+
+@register.filter
+def missed_state(missed: MissedRun) -> State:
+    return display.missed_state(missed)
 
 
 @register.filter

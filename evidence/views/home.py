@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from connectors import pauses
 from connectors.models import Connection, ConnectionState, SyncRun, Workspace
 from portal.access import MANAGE, VIEW, may, needs
 
@@ -33,6 +34,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "matters": matters(healths, now),
         "drafts": _drafts(request),
         "worker": worker(now),
+        "pause": pauses.everything(),
         "runs": runs.order_by("-pk")[:RECENT],
         "artifacts": Artifact.objects.select_related("workspace", "snapshot", "kept_by")
         .defer("body", "snapshot__header")

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from connectors import display, runs
+from connectors import display, missed, runs
 from connectors.models import Receipt, RunState, RunStream, SyncRun, Workspace
 from connectors.spec import State
 from portal.access import SYNC, VIEW, demand, needs
@@ -18,6 +18,7 @@ from ..health import worker
 from . import asked
 
 RECEIPTS = 50
+MISSED = 20
 
 
 def _all() -> QuerySet[SyncRun]:
@@ -30,13 +31,15 @@ def _all() -> QuerySet[SyncRun]:
 def index(request: HttpRequest) -> HttpResponse:
     state = str(request.GET.get("state", ""))
     workspace = asked.whole(str(request.GET.get("workspace", "")))
-    found = _all()
+    found, gone = _all(), missed.listed()
     if state in RunState.values:
         found = found.filter(state=state)
     if workspace is not None:
         found = found.filter(connection__workspace=workspace)
+        gone = gone.filter(connection__workspace=workspace)
     context = {
         "page": asked.page(found, request.GET),
+        "missed": asked.page(gone, request.GET, name="missed", size=MISSED),
         "states": RunState.choices,
         "state": state,
         "workspaces": Workspace.objects.all(),

@@ -13,7 +13,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 
-from connectors import registry, runs
+from connectors import missed, pauses, registry, runs
 from connectors.models import Change, Connection, ConnectionState, Snapshot, SyncRun, Workspace
 from connectors.spec import Flow
 from portal import access
@@ -36,7 +36,13 @@ def index(request: HttpRequest) -> HttpResponse:
     q = asked.words(request.GET)
     found = Workspace.objects.filter(Q(name__icontains=q) | Q(slug__icontains=q) | Q(remote_id__icontains=q))
     page = asked.page(found, request.GET)
-    context = {"q": q, "page": page, "healths": health(page.object_list), "now": timezone.now()}
+    context = {
+        "q": q,
+        "page": page,
+        "healths": health(page.object_list),
+        "pause": pauses.everything(),
+        "now": timezone.now(),
+    }
     return render(request, "evidence/workspaces.html", context)
 
 
@@ -57,6 +63,8 @@ def overview(request: HttpRequest, pk: int) -> HttpResponse:
         .select_related("connection", "snapshot")
         .defer("snapshot__header")
         .order_by("-pk")[:RUNS],
+        "missed": missed.listed().filter(connection__workspace=workspace)[:RUNS],
+        "pause": pauses.everything(),
         "now": timezone.now(),
     }
     if found.snapshot is not None:

@@ -6,7 +6,7 @@ Cells of reports are recognised by their shape, not by their class: the floor kn
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any, Protocol
 
 from django import template
@@ -95,9 +95,9 @@ def _tick(name: str, x: int) -> SafeString:
 # --- values -------------------------------------------------------------------------------------
 
 
-def said_time(at: datetime, seconds: bool = False) -> str:
-    """`23 Nov 2026, 06:00 UTC`, in the portal's zone and with its name."""
-    here = timezone.localtime(at)
+def said_time(at: datetime, seconds: bool = False, zone: tzinfo | None = None) -> str:
+    """`23 Nov 2026, 06:00 UTC`, in `zone`, else the portal's, and with its name."""
+    here = timezone.localtime(at, zone)
     clock = f"{here:%H:%M:%S}" if seconds else f"{here:%H:%M}"
     return f"{here.day} {_MONTHS[here.month - 1]} {here.year}, {clock} {here:%Z}"
 

@@ -1,18 +1,39 @@
-"""`manage.py connect segment --name N --region R --token-stdin [--json]`: the wizard, for scripts."""
+"""`manage.py connect segment --name N --region R --token-stdin [--schedule …] [--json]`: the wizard, for scripts."""
 
 import json
 import sys
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from connectors import connections, registry
+from connectors import connections, registry, schedules
 from connectors.models import Connection
+from connectors.schedules import KINDS, Plan
 from connectors.spec import ConnectorError
 
 from ._exits import REFUSED, USAGE, code_for
+
+# What is meant where nothing is said, and the schedules that use it.
+USES = {"at": ("06:00", ("daily", "weekly")), "weekday": ("Monday", ("weekly",)), "cron": ("", ("cron",))}
+
+
+def plan_of(options: dict[str, Any]) -> Plan:
+    """The schedule that the options mean. CommandError for what is none, and for what it would not use."""
+    kind = options["schedule"] or ("cron" if options["cron"] is not None else "daily")
+    for name, (_, kinds) in USES.items():
+        if options[name] is not None and kind in KINDS and kind not in kinds:
+            sentence = f"--{name} goes with --schedule {' or '.join(kinds)}, not with {kind}."
+            raise CommandError(sentence, returncode=USAGE)
+    given = {name: options[name] if options[name] is not None else usual for name, (usual, _) in USES.items()}
+    zone = options["zone"] if options["zone"] is not None else settings.TIME_ZONE
+    try:
+        return schedules.plan_of({**given, "schedule": kind, "zone": zone})
+    except schedules.Unsound as error:
+        said = " ".join(f"{fault.code}: {fault.message}" for fault in error.faults)
+        raise CommandError(said, returncode=USAGE) from None
 
 
 class Command(BaseCommand):
@@ -30,13 +51,17 @@ class Command(BaseCommand):
             "--token-stdin", action="store_true", required=True, help="read the token from standard input"
         )
         parser.add_argument("--role", default="owner", help="the role the token was made with (default: owner)")
-        parser.add_argument("--schedule", default="daily", choices=["manual", "hourly", "daily", "weekly"])
-        parser.add_argument("--hour", type=int, default=6, help="hour of the day for daily and weekly (0 to 23, UTC)")
+        parser.add_argument("--schedule", help=f"{', '.join(KINDS)} (default: daily, or cron when --cron is given)")
+        parser.add_argument("--at", help="time of day for daily and weekly (default: 06:00)")
+        parser.add_argument("--weekday", help="day for weekly (default: Monday)")
+        parser.add_argument("--cron", help='cron text, for instance "30 6 * * 1-5"; at most every 15 minutes')
+        parser.add_argument("--zone", help=f"time zone of the schedule (default: {settings.TIME_ZONE})")
         parser.add_argument("--json", action="store_true", help="print the outcome as JSON on standard output")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["connector"] not in registry.all_connectors():
             raise CommandError(f"There is no connector “{options['connector']}”.", returncode=USAGE)
+        options["plan"] = plan_of(options)
         now, connector = timezone.now(), registry.get(options["connector"])
         connection = connections.draft(connector, by=None, now=now)
         try:
@@ -67,7 +92,7 @@ class Command(BaseCommand):
         if found.code:
             connections.discard(connection, by=None, now=now)
             raise CommandError(f"{found.code}: {found.message}", returncode=code_for(found.code))
-        connections.activate(connection, schedule=options["schedule"], hour=options["hour"], by=None, now=now)
+        connections.activate(connection, plan=options["plan"], by=None, now=now)
         assert found.workspace is not None
         return {
             "connection": connection.pk,

@@ -87,6 +87,11 @@ def find(name: str) -> Connection:
     return found[0]
 
 
+def _published_in(run: SyncRun) -> float:
+    """Seconds from the last sign of the reading to the snapshot."""
+    return round((run.finished_at - run.heartbeat_at).total_seconds(), 2) if run.finished_at and run.heartbeat_at else 0
+
+
 def summary(run: SyncRun, seconds: float) -> dict[str, Any]:
     """What `sync --json` prints."""
     snapshot = getattr(run, "snapshot", None)
@@ -96,6 +101,7 @@ def summary(run: SyncRun, seconds: float) -> dict[str, Any]:
         "snapshot": snapshot.seq if snapshot else None,
         "requests": run.receipts.count(),
         "seconds": round(seconds, 2),
+        "publishing": _published_in(run),
         "streams": {
             row.stream: {"coverage": row.state, "pages": row.pages, "items": row.items}
             for row in RunStream.objects.filter(run=run)
