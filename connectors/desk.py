@@ -45,7 +45,8 @@ class Desk:
         streams = {name: progress.stream for name, progress in reading.streams.items()}
         kept = [from_json(body, streams) for body in locker.checkpoints(self._run.pk)]
         referred = {target for stream in streams.values() for target in stream.refers.values()}
-        reading.restore(kept, locker.staged_keys(self._run.pk, referred) if kept else {})
+        half_read = {listing.stream.name for listing in kept if listing.continued}
+        reading.restore(kept, locker.staged_keys(self._run.pk, referred | half_read) if kept else {})
         with transaction.atomic():
             self.save(reading)
             RunStream.objects.filter(run=self._run).exclude(stream__in=streams).delete()  # of another plan
@@ -68,8 +69,11 @@ class Desk:
             runs.keep_alive(self._run, self._clock.now())
             self._saved_at = self._clock.now()
 
-    def save(self, reading: Reading, doing: str = "") -> None:
-        """Raises locker.Lost when the run was taken away; then nothing is saved."""
+    def save(self, reading: Reading, doing: str = "", *, waits: bool = False) -> None:
+        """Raises locker.Lost when the run was taken away; then nothing is saved.
+
+        `waits`: the worker is about to be freed, and whoever goes on begins no listing again.
+        """
         streams = reading.streams.values()
         with transaction.atomic():
             runs.keep_alive(
@@ -82,7 +86,7 @@ class Desk:
             )
             self._save_records()
             self._save_receipts()
-            self._save_listings(reading)
+            self._save_listings(reading, waits=waits)
             self._save_streams(reading)
         self._limits.look()
         self._saved_at = self._clock.now()
@@ -106,9 +110,10 @@ class Desk:
         sent = [self.receipts.get() for _ in range(self.receipts.qsize())]
         self._next_receipt = locker.write_receipts(self._run.pk, self._next_receipt, sent)
 
-    def _save_listings(self, reading: Reading) -> None:
-        changed = [listing for listing in reading.listings.values() if listing.dirty]
-        locker.checkpoint(self._run.pk, {listing.number: listing.as_json() for listing in changed})
+    def _save_listings(self, reading: Reading, *, waits: bool) -> None:
+        listings = reading.listings.values()
+        changed = [listing for listing in listings if listing.dirty or (waits and listing.cursor is not None)]
+        locker.checkpoint(self._run.pk, {listing.number: listing.as_json(waits=waits) for listing in changed})
         for listing in changed:
             listing.dirty = False
 

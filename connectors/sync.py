@@ -87,7 +87,7 @@ def _read_and_publish(run: SyncRun, clock: Clock, tempo: Tempo) -> None:
             processes=settings.SYNC_PROCESSES,
         )
         desk.take_up(reading)
-        reading.run()
+        _read(reading, desk)
         client.stop.clear()
         _same_workspace(connection, patiently(lambda: identify(connector, client), desk.alive))
         desk.save(reading, doing="Publishing")
@@ -96,6 +96,15 @@ def _read_and_publish(run: SyncRun, clock: Clock, tempo: Tempo) -> None:
         client.close()
         desk.close()
     _publish(run, workspace, results(reading, connector, connection), clock)
+
+
+def _read(reading: Reading, desk: Desk) -> None:
+    """Reads; when the worker is to be freed meanwhile, all that was read is kept first."""
+    try:
+        reading.run()
+    except Postponed:
+        desk.save(reading, doing="Waiting", waits=True)
+        raise
 
 
 def _publish(run: SyncRun, workspace: Workspace, found: Sequence[StreamResult], clock: Clock) -> None:

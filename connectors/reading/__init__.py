@@ -35,6 +35,7 @@ BESIDE = 4  # threads that work on answers while as many as there are connection
 AHEAD = 64  # pages handed out at most, so that nobody idles while the coordinator saves, and memory stays flat
 REREADS = 2  # of a listing that moved under our eyes
 ENOUGH_REFUSALS = 20  # of the first parents in a row: the others are not asked, the answer would be the same
+EXPIRED = frozenset({400, 404, 410, 422})  # how a service may say that it does not know a cursor any more
 MOST_429 = 30  # refusals of one listing because of limits
 
 
@@ -132,7 +133,8 @@ class Reading:
     # --- the coordinator ---
 
     def restore(self, kept: Sequence[Listing], keys: Mapping[int, set[str]]) -> None:
-        """Goes on where an earlier worker stopped: with its listings, and the keys of those that are referred to."""
+        """Goes on where an earlier worker stopped: with its listings, and the keys of those that are referred to or
+        were not at their end."""
         for listing in kept:
             self._add(listing)
             listing.ids = keys.get(listing.number, set())
@@ -141,6 +143,9 @@ class Reading:
             progress.chosen = progress.chosen or (len(listing.stream.ways) > 1 and listing.stage is not Stage.HELD)
             if listing.stage in (Stage.DONE, Stage.REFUSED):
                 progress.restored(listing)
+            elif listing.continued:
+                listing.keys = {hash(key) for key in listing.ids}
+                progress.continued(listing)
             elif listing.stage is Stage.OPEN:
                 self._sink.discard(listing)  # half of it may have been kept
                 listing.items = listing.pages = 0
@@ -279,6 +284,9 @@ class Reading:
 
     def _trouble(self, listing: Listing, error: ConnectorError) -> None:
         if error.code in MOVED and listing.rereads < REREADS:
+            self._again(listing, listing.since)
+            return
+        if listing.continued and error.status in EXPIRED:
             self._again(listing, listing.since)
             return
         if error.status == 401 and listing.stream.name not in self._accepted:

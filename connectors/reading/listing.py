@@ -32,6 +32,7 @@ class Listing:
     gap        whether the newest record known before did not come again
     refs       what its records refer to: field -> keys
     ids        keys of its records, where others refer to them
+    continued  whether its first pages were read before a wait for which the worker was freed
     opened     whether it is, or was, in the queue of this reading
     """
 
@@ -54,8 +55,9 @@ class Listing:
     rereads: int = 0
     gap: bool = False
     refs: dict[str, set[str]] = field(default_factory=dict)
-    # What a checkpoint need not keep: a listing that was not done is begun again.
     cursor: str | None = None
+    continued: bool = False
+    # What a checkpoint need not keep: a listing that was not done is begun again, or its keys are staged.
     tries: int = 0
     refusals: int = 0
     seen: set[str] = field(default_factory=set)
@@ -88,13 +90,15 @@ class Listing:
 
     def begin_again(self) -> None:
         """Forgets what was read, for another reading from the first page."""
-        self.stage, self.cursor, self.claimed = Stage.OPEN, None, None
+        self.stage, self.cursor, self.claimed, self.continued = Stage.OPEN, None, None, False
         self.code, self.status, self.reason, self.tries, self.listed = "", 0, "", 0, 0
         self.seen, self.keys, self.ids, self.refs, self.dirty = set(), set(), set(), {}, True
 
-    def as_json(self) -> dict[str, Json]:
-        """What a checkpoint keeps."""
+    def as_json(self, *, waits: bool) -> dict[str, Json]:
+        """What a checkpoint keeps. `waits`: it goes on from its cursor; else it is begun again if it was not done."""
         kept: dict[str, Json] = {name: getattr(self, name) for name in _KEPT}
+        if waits and self.stage is Stage.OPEN and self.cursor is not None:
+            kept |= {"cursor": self.cursor, "seen": sorted(self.seen), "listed": self.listed, "continued": True}
         return kept | {
             "stream": self.stream.name,
             "given": dict(self.given),
@@ -113,6 +117,8 @@ def from_json(kept: Mapping[str, Json], streams: Mapping[str, Stream]) -> Listin
     """A listing as its checkpoint kept it."""
     refs = {name: set(keys) for name, keys in kept["refs"].items()}
     values = {name: kept[name] for name in _KEPT} | {"stage": Stage(kept["stage"])}
+    if kept.get("continued"):
+        values |= {name: kept[name] for name in ("cursor", "listed", "continued")} | {"seen": set(kept["seen"])}
     return Listing(
         stream=streams[kept["stream"]], given=kept["given"], own=kept["own"], refs=refs, dirty=False, **values
     )

@@ -151,6 +151,12 @@ class Progress:
         self.anomaly = GAP if listing.gap else self.anomaly
         self.state = "reading"
 
+    def continued(self, listing: Listing) -> None:
+        """A listing that goes on after a wait for which the worker was freed."""
+        self.items += listing.items
+        self.pages += listing.pages
+        self.expected += listing.pages
+
     def hopeless(self, enough: int) -> bool:
         """Whether so many parents in a row were refused in the same way that asking on is a waste."""
         same = [status for status, many in self.statuses.items() if many == self.refused >= enough]
