@@ -123,12 +123,12 @@ def prepare(run: SyncRun, plan: str, now: datetime, *, token: str) -> None:
 
 
 def keep_alive(run: SyncRun, now: datetime, /, **figures: object) -> None:
-    """Says that the run lives and, by the names of its fields, how far it is. Raises locker.Lost when it is no longer ours, or when its
-    connection no longer holds the token that it reads with."""
+    """Says that the run lives and, by the names of its fields, how far it is. Raises locker.Lost when it is no
+    longer ours, or when its connection no longer holds the token that it reads with."""
     # No join: the fence must be compared in the row that is written, not in a subquery that saw it a moment before.
     same_token = Connection.objects.filter(token_fingerprint=run.token_fingerprint)
-    alive = locker.mine(run).filter(state=RunState.RUNNING, connection__in=same_token).update(
-        heartbeat_at=now, **figures
+    alive = (
+        locker.mine(run).filter(state=RunState.RUNNING, connection__in=same_token).update(heartbeat_at=now, **figures)
     )
     if not alive:
         raise locker.Lost
@@ -163,9 +163,7 @@ def wake(now: datetime) -> list[int]:
     return woken
 
 
-def end(
-    run: SyncRun, state: RunState, now: datetime, *, code: str = "", detail: str = "", held: bool = False
-) -> bool:
+def end(run: SyncRun, state: RunState, now: datetime, *, code: str = "", detail: str = "", held: bool = False) -> bool:
     """Closes an active run; False when it had already ended. Staged records go with it.
 
     `held`: only if this process still holds it.

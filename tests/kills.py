@@ -4,8 +4,8 @@ Each round brings a portal to where it was, starts a worker on a queued run, and
 moment of the clock, half of them by themselves right before or after a statement of the database, each kind of
 statement as likely as any other, so that the short steps (claim, `begin`, publishing) are hit as often as the long
 reading. The run is given back as the watchdog gives it back, and done again; the second worker is killed too in two
-rounds of five. In the end nothing but what `outcomes` lists
-may tell it apart from a run that nobody disturbed; `verify` finds nothing, no staged record and no checkpoint is left,
+rounds of five. In the end nothing but what `outcomes` lists may tell it apart from a run that nobody disturbed;
+`verify` finds nothing, no staged record and no checkpoint is left,
 receipts are numbered without a gap, and the slow lane was asked for once.
 
 Every other round is a second sync of a workspace, a day later, in which 1 % of the records have changed.
@@ -233,8 +233,8 @@ def stories(size: str, latency: float, groups: list[str]) -> Iterator[list[Story
         yield [*told, tell("second", later, second)]
 
 
-def play(times: int, size: str, seed: int, latency: float, groups: list[str], say: Callable[[str], object]) -> Figures:
-    figures, dice = Figures(), random.Random(seed)
+def play(times: int, size: str, seed: int, *, latency: float, groups: list[str]) -> Figures:
+    say, figures, dice = _aside, Figures(), random.Random(seed)
     with stories(size, latency, groups) as told:
         for story in told:
             say(
@@ -264,7 +264,7 @@ def main() -> None:
     parser.add_argument("--groups", default="", help="of streams, separated by commas; the standard ones when left out")
     options = parser.parse_args()
     groups = [name for name in options.groups.split(",") if name]
-    figures = play(options.times, options.size, options.seed, options.latency_ms, groups, say=_aside)
+    figures = play(options.times, options.size, options.seed, latency=options.latency_ms, groups=groups)
     sys.stdout.write(json.dumps(vars(figures), indent=1) + "\n")
     sys.exit(1 if figures.failures else 0)
 

@@ -195,10 +195,8 @@ def main() -> None:
     parser.add_argument("--minute", type=float, default=60.0)
     parser.add_argument("--margin", type=float, default=1.0)
     options = parser.parse_args()
-    if options.crowd:
-        said = crowd(options.crowd, options.minute, options.margin)
-    else:
-        said = races(options.times)
+    many = options.crowd
+    said = crowd(many, options.minute, options.margin) if many else races(options.times)
     sys.stdout.write(json.dumps(said) + "\n")
 
 

@@ -9,6 +9,7 @@ from django.utils import timezone
 from connectors import connections, credentials, runs
 from connectors import sync as driver
 from connectors.models import Connection, RunListing, RunState, Snapshot, StagedRecord, SyncRun
+from connectors.schedules import Plan
 from connectors.segment.simulator import Fault
 from tests.clocks import Acting, Skipping
 from tests.outcomes import left_over
@@ -60,7 +61,9 @@ def test_a_run_is_cancelled_while_it_waits(
     connected: Connection, simulator: Any, faults: tuple[Fault, ...], last: Fault
 ) -> None:
     run = queued(connected)
-    fresh = [Fault(f.path, f.kind, times=f.times, after=f.after, status=f.status, retry_after=f.retry_after) for f in faults]
+    fresh = [
+        Fault(f.path, f.kind, times=f.times, after=f.after, status=f.status, retry_after=f.retry_after) for f in faults
+    ]
     simulator.faults += fresh
     clock = Acting(lambda: fresh[-1].seen > last.after, cancel(run))
     driver.perform(run.pk, clock=clock)
@@ -101,9 +104,7 @@ def replace(connection: Connection) -> None:
 
 
 def unschedule(connection: Connection) -> None:
-    runs.cancel_all(
-        connection, None, timezone.now(), code="unscheduled", why="The schedule was removed.", trigger="schedule"
-    )
+    connections.reschedule(Connection.objects.get(pk=connection.pk), plan=Plan("manual"), by=None, now=timezone.now())
 
 
 @pytest.mark.parametrize("fault", [HANG, WAIT, WHO_WAITS], ids=["hang", "wait", "identity-waits"])
@@ -112,14 +113,16 @@ def unschedule(connection: Connection) -> None:
     [
         (disconnect, "disconnected", "The connection was disconnected."),
         (replace, "token-replaced", "The token of the connection was replaced while it was read."),
-        (unschedule, "unscheduled", "The schedule was removed."),
+        (unschedule, "schedule-removed", "The schedule that had asked for it was removed."),
     ],
 )
-def test_what_ends_a_connections_runs_is_said_on_them(
+def test_what_ends_a_connections_runs_is_said_on_them(  # noqa: PLR0917  # a table's columns
     connected: Connection, simulator: Any, deed: Callable[[Connection], None], code: str, detail: str, fault: Fault
 ) -> None:
     run = queued(connected, "schedule")
-    simulator.faults.append(Fault(fault.path, fault.kind, times=None, status=fault.status, retry_after=fault.retry_after))
+    simulator.faults.append(
+        Fault(fault.path, fault.kind, times=None, status=fault.status, retry_after=fault.retry_after)
+    )
     clock = Acting(lambda: simulator.faults[0].seen > 0, lambda: deed(connected))
     driver.perform(run.pk, clock=clock)
     assert clock.seconds is not None

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.conf import settings as django_settings
 from django.db import connection as database
 
 from connectors.http import Heard
@@ -45,7 +44,7 @@ def at(seconds: float) -> datetime:
         (Window(200, 3, at(-9), at(-9)), 16, 16, 16, 61, 61),  # that wait is over
     ],
 )
-def test_slots_are_handed_out(
+def test_slots_are_handed_out(  # noqa: PLR0917  # a table's columns
     window: Window, wanted: int, count: int, granted: int, ends: float, again: float
 ) -> None:
     after, slots = take(window, wanted, NOW)
@@ -62,7 +61,11 @@ def test_slots_are_handed_out(
         (Window(200, 16, at(30)), Heard(40, 160, at(20)), Window(200, 40, at(21))),  # others use the token too
         (Window(200, 16, at(30)), Heard(1, 59, None), Window(60, 16, at(30))),  # the limit is another than documented
         (Window(200, 16, at(30)), Heard(1, 199, at(121)), Window(200, 16, at(30))),  # no window lasts so long
-        (Window(200, 16, at(30)), Heard(180, 20, at(-1)), Window(200, 16, at(30))),  # it speaks of a window that is over
+        (
+            Window(200, 16, at(30)),
+            Heard(180, 20, at(-1)),
+            Window(200, 16, at(30)),
+        ),  # it speaks of a window that is over
         (Window(None, 0, None), Heard(1, 199, at(50)), Window(200, 1, at(51))),
     ],
 )

@@ -46,6 +46,7 @@ from django.utils import timezone  # noqa: E402
 from connectors import connections as verbs  # noqa: E402
 from connectors import registry, runs  # noqa: E402
 from connectors.models import Connection  # noqa: E402
+from connectors.schedules import Plan  # noqa: E402
 from portal import queue  # noqa: E402
 from portal.child import signal_group  # noqa: E402
 
@@ -130,7 +131,7 @@ def connect(token: str, groups: Sequence[str] = ()) -> Connection:
     drafted = verbs.draft(registry.get("segment"), by=None, now=now)
     verbs.set_credential(drafted, name="Yard", region="yard", token=token, role="owner", now=now)
     assert not verbs.check(drafted, by=None, now=now).code
-    active = verbs.activate(drafted, schedule="manual", hour=6, by=None, now=now)
+    active = verbs.activate(drafted, plan=Plan("manual"), by=None, now=now)
     Connection.objects.filter(pk=active.pk).update(groups=list(groups) or None)
     return active
 
