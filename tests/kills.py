@@ -154,6 +154,8 @@ def tell(label: str, url: str, run: int) -> Story:
     yard.serve_from(url)
     undisturbed = worker(run, Seen())
     assert undisturbed.wait() == 0, "a run that nobody disturbs ends"
+    row = SyncRun.objects.get(pk=run)
+    assert row.state == RunState.PUBLISHED, f"{row.state} {row.error_code}: {row.error_detail}"
     seconds = time.monotonic() - undisturbed.began
     assert not left_over(run), left_over(run)
     requests = Receipt.objects.filter(run=run).count()
