@@ -151,12 +151,14 @@ F10 = [
         besides="They are counted by name and cost nothing.",
     ),
     told(
-        "F10", "a word that is not among the documented ones", "Fields that hold a word which is not documented metadata.status 1×",
+        "F10", "a word that is not among the documented ones",
+        "Fields that hold a word which is not documented metadata.status 1×",
         _new_word, faults=always("new_enum"), also=_noticed("words", "metadata.status"),
         besides="It is kept, counted by the field's name, and costs nothing.",
     ),
     told(
-        "F10", "an object where a text should be", "Fields of another type than documented, of which only the type is kept name 1×",
+        "F10", "an object where a text should be",
+        "Fields of another type than documented, of which only the type is kept name 1×",
         named({UNREADABLE: "dict"}), faults=always("wrong_type"), also=_noticed("wrong", "name"),
         besides="A marker stands for it, which names its type.",
     ),
