@@ -45,8 +45,11 @@ class Desk:
         streams = {name: progress.stream for name, progress in reading.streams.items()}
         kept = [from_json(body, streams) for body in locker.checkpoints(self._run.pk)]
         referred = {target for stream in streams.values() for target in stream.refers.values()}
-        reading.restore(kept, locker.staged_keys(self._run.pk, referred) if kept else {})
-        self.save(reading)
+        half_read = {listing.stream.name for listing in kept if listing.continued}
+        reading.restore(kept, locker.staged_keys(self._run.pk, referred | half_read) if kept else {})
+        with transaction.atomic():
+            self.save(reading)
+            RunStream.objects.filter(run=self._run).exclude(stream__in=streams).delete()  # of another plan
 
     def stage(self, listing: Listing, sealed: list[locker.Sealed]) -> None:
         self._pending[listing.number, listing.stream.name] += sealed
@@ -60,21 +63,30 @@ class Desk:
         if self._waiting >= SAVE_RECORDS or self._clock.now() - self._saved_at >= SAVE_EVERY:
             self.save(reading)
 
-    def save(self, reading: Reading, doing: str = "") -> None:
-        """Raises locker.Lost when the run was taken away; then nothing is saved."""
+    def alive(self) -> None:
+        """Says that the run lives while nothing is read. Raises locker.Lost when it was taken away."""
+        if self._clock.now() - self._saved_at >= SAVE_EVERY:
+            runs.keep_alive(self._run, self._clock.now())
+            self._saved_at = self._clock.now()
+
+    def save(self, reading: Reading, doing: str = "", *, waits: bool = False) -> None:
+        """Raises locker.Lost when the run was taken away; then nothing is saved.
+
+        `waits`: the worker is about to be freed, and whoever goes on begins no listing again.
+        """
         streams = reading.streams.values()
         with transaction.atomic():
             runs.keep_alive(
                 self._run,
                 self._clock.now(),
-                done=self._sent_before + reading.done,
-                expected=self._sent_before + sum(progress.expected for progress in streams),
+                requests_done=self._sent_before + reading.done,
+                requests_expected=self._sent_before + sum(progress.expected for progress in streams),
                 records=sum(progress.items for progress in streams),
-                doing=doing or _doing(reading),
+                now=(doing or _doing(reading))[:120],
             )
             self._save_records()
-            self.save_receipts()
-            self._save_listings(reading)
+            self._save_receipts()
+            self._save_listings(reading, waits=waits)
             self._save_streams(reading)
         self._limits.look()
         self._saved_at = self._clock.now()
@@ -88,13 +100,20 @@ class Desk:
         self._discarded = set()
         self._waiting = 0
 
-    def save_receipts(self) -> None:
+    def close(self) -> None:
+        """Keeps the receipts of what was sent since the last save, if the run was not taken over."""
+        with transaction.atomic():
+            if locker.hold(self._run):
+                self._save_receipts()
+
+    def _save_receipts(self) -> None:
         sent = [self.receipts.get() for _ in range(self.receipts.qsize())]
         self._next_receipt = locker.write_receipts(self._run.pk, self._next_receipt, sent)
 
-    def _save_listings(self, reading: Reading) -> None:
-        changed = [listing for listing in reading.listings.values() if listing.dirty]
-        locker.checkpoint(self._run.pk, {listing.number: listing.as_json() for listing in changed})
+    def _save_listings(self, reading: Reading, *, waits: bool) -> None:
+        listings = reading.listings.values()
+        changed = [listing for listing in listings if listing.dirty or (waits and listing.cursor is not None)]
+        locker.checkpoint(self._run.pk, {listing.number: listing.as_json(waits=waits) for listing in changed})
         for listing in changed:
             listing.dirty = False
 

@@ -15,11 +15,21 @@ from .clock import Clock
 from .http import Heard
 from .models import RateWindow
 
-WINDOW = timedelta(seconds=60)
-MARGIN = timedelta(seconds=1)  # headers tell whole seconds; and a request may travel for a while
 COMMON = "common"  # all endpoints without a documented limit of their own
 RESERVE = 16  # requests that must be left before the common limit, which is not documented, makes us wait
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long a service's window lasts, and by how much the clocks may differ: headers tell whole seconds, and a
+    request may travel for a while."""
+
+    window: timedelta = timedelta(seconds=60)
+    margin: timedelta = timedelta(seconds=1)
+
+
+MINUTE = Pace()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,31 +57,35 @@ class Slots:
     again: datetime
 
 
-def take(window: Window, wanted: int, now: datetime) -> tuple[Window, Slots]:
+def take(window: Window, wanted: int, now: datetime, pace: Pace = MINUTE) -> tuple[Window, Slots]:
     """Hands out up to `wanted` slots of the running window, or of a new one. Pure."""
-    if window.ends is None or now >= window.ends or _from_a_wrong_clock(window, now):
-        window = replace(window, granted=0, ends=now + WINDOW + MARGIN)
+    if window.ends is None or now >= window.ends or _from_a_wrong_clock(window, now, pace):
+        window = replace(window, granted=0, ends=now + pace.window + pace.margin)
     assert window.ends is not None
     if window.opens is not None and now < window.opens:
         return window, Slots(0, window.opens, window.opens)
+    # What is sent later than that may count for the service's next window, which would then be one slot short.
+    until = window.ends - 2.5 * pace.margin
+    if now >= until:
+        return window, Slots(0, window.ends, window.ends)
     free = wanted if window.limit is None else min(wanted, window.limit - window.granted)
     count = max(0, free)
-    return replace(window, granted=window.granted + count), Slots(count, window.ends - MARGIN / 2, window.ends)
+    return replace(window, granted=window.granted + count), Slots(count, until, window.ends)
 
 
-def _from_a_wrong_clock(window: Window, now: datetime) -> bool:
+def _from_a_wrong_clock(window: Window, now: datetime, pace: Pace) -> bool:
     """Whether its end lies where no window that began before now could end: the clock has gone back since."""
     assert window.ends is not None
-    return window.ends != window.opens and window.ends > now + 2 * WINDOW + MARGIN
+    return window.ends != window.opens and window.ends > now + 2 * pace.window + pace.margin
 
 
-def hear(window: Window, heard: Heard, now: datetime) -> Window:
+def hear(window: Window, heard: Heard, now: datetime, pace: Pace = MINUTE) -> Window:
     """Takes over what an answer said of the limit, how much of it is used, and when its window ends. Pure."""
-    if heard.consumed is None or heard.remaining is None:
-        return window
+    if heard.consumed is None or heard.remaining is None or (heard.reset is not None and heard.reset <= now):
+        return window  # it says nothing, or speaks of a window that is over
     ends = window.ends
-    if heard.reset is not None and now < heard.reset <= now + 2 * WINDOW:
-        ends = heard.reset + MARGIN
+    if heard.reset is not None and heard.reset <= now + 2 * pace.window:
+        ends = heard.reset + pace.margin
     return replace(
         window, limit=heard.consumed + heard.remaining, granted=max(window.granted, heard.consumed), ends=ends
     )
@@ -86,8 +100,8 @@ def hold(window: Window, until: datetime) -> Window:
 class Limits:
     """The windows of one token, as one worker uses them. For one thread; asks the database only when it must."""
 
-    def __init__(self, token: str, clock: Clock) -> None:
-        self._token, self._clock = token, clock
+    def __init__(self, token: str, clock: Clock, pace: Pace = MINUTE) -> None:
+        self._token, self._clock, self._pace = token, clock, pace
         self._slots: dict[str, Slots] = {}
         self._held: dict[str, datetime] = {}  # the service refused
         self._used_up: dict[str, datetime] = {}  # as far as we know, its limit is reached
@@ -102,7 +116,7 @@ class Limits:
         if self.opens(endpoint) > now:
             return None
         if per_minute is None:
-            return now + WINDOW
+            return now + self._pace.window
         slots = self._slots.get(endpoint)
         if slots is None or slots.count == 0 or now >= slots.until:
             slots = self._reserve(endpoint, per_minute, max(1, wanted))
@@ -124,7 +138,7 @@ class Limits:
             if heard.remaining:
                 self._used_up.pop(endpoint, None)
         elif heard.remaining is not None and heard.remaining < RESERVE and heard.reset and heard.reset > now:
-            self.hold(endpoint, heard.reset + MARGIN)
+            self.hold(endpoint, heard.reset + self._pace.margin)
 
     def hold(self, endpoint: str, until: datetime) -> None:
         """The service refused a request: no worker asks this endpoint before `until`."""
@@ -147,7 +161,7 @@ class Limits:
 
         def change(window: Window) -> Window:
             nonlocal found
-            window, found = take(hear(window, said, now), wanted, now)
+            window, found = take(hear(window, said, now, self._pace), wanted, now, self._pace)
             return window
 
         self._change(endpoint, change, per_minute)

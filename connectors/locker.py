@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import zstandard
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import Count, Exists, Max, OuterRef, QuerySet, Subquery, Value
+from django.db.models import Count, Exists, F, Max, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Left, StrIndex
 
 from portal import canon
@@ -319,6 +319,11 @@ def begin(run: SyncRun, now: datetime) -> None:
 def mine(run: SyncRun) -> QuerySet[SyncRun]:
     """The row of the run for as long as this process holds it: whoever takes it over raises its fence."""
     return SyncRun.objects.filter(pk=run.pk, fence=run.fence)
+
+
+def hold(run: SyncRun) -> bool:
+    """Whether this process holds the run; nobody takes it over before the transaction ends."""
+    return bool(mine(run).update(fence=F("fence")))
 
 
 def publish(

@@ -122,12 +122,13 @@ def prepare(run: SyncRun, plan: str, now: datetime, *, token: str) -> None:
     run.plan, run.heartbeat_at, run.token_fingerprint = plan, now, token
 
 
-def keep_alive(run: SyncRun, now: datetime, *, done: int, expected: int, records: int, doing: str) -> None:
-    """Says that the run lives and how far it is. Raises locker.Lost when it is no longer ours, or when its
-    connection no longer holds the token that it reads with."""
-    held = locker.mine(run).filter(state=RunState.RUNNING, connection__token_fingerprint=run.token_fingerprint)
-    alive = SyncRun.objects.filter(pk__in=held.values("pk")).update(
-        heartbeat_at=now, requests_done=done, requests_expected=expected, records=records, now=doing[:120]
+def keep_alive(run: SyncRun, now: datetime, /, **figures: object) -> None:
+    """Says that the run lives and, by the names of its fields, how far it is. Raises locker.Lost when it is no
+    longer ours, or when its connection no longer holds the token that it reads with."""
+    # No join: the fence must be compared in the row that is written, not in a subquery that saw it a moment before.
+    same_token = Connection.objects.filter(token_fingerprint=run.token_fingerprint)
+    alive = (
+        locker.mine(run).filter(state=RunState.RUNNING, connection__in=same_token).update(heartbeat_at=now, **figures)
     )
     if not alive:
         raise locker.Lost
@@ -135,9 +136,8 @@ def keep_alive(run: SyncRun, now: datetime, *, done: int, expected: int, records
 
 def let_go(run: SyncRun, now: datetime) -> None:
     """After locker.Lost: ends a run that is still ours, and says why it could not go on."""
-    if locker.mine(run).filter(state__in=_CLAIMED).exists():
-        why = "The token of the connection was replaced while it was read."
-        end(run, RunState.CANCELLED, now, code="token-replaced", detail=why)
+    why = "The token of the connection was replaced while it was read."
+    end(run, RunState.CANCELLED, now, code="token-replaced", detail=why, held=True)
 
 
 def postpone(run: SyncRun, until: datetime, now: datetime, why: str) -> bool:
@@ -146,7 +146,8 @@ def postpone(run: SyncRun, until: datetime, now: datetime, why: str) -> bool:
     A wait that is too long to be believed ends the run instead.
     """
     if until - now > LONGEST_WAIT:
-        return end(run, RunState.FAILED, now, code="rate-limited", detail="The service asks for a wait of many hours.")
+        why = "The service asks for a wait of many hours."
+        return end(run, RunState.FAILED, now, code="rate-limited", detail=why, held=True)
     held = locker.mine(run).filter(state=RunState.RUNNING)
     return bool(held.update(state=RunState.QUEUED, resume_at=until, fence=F("fence") + 1, worker="", now=why[:120]))
 
@@ -162,10 +163,14 @@ def wake(now: datetime) -> list[int]:
     return woken
 
 
-def end(run: SyncRun, state: RunState, now: datetime, *, code: str = "", detail: str = "") -> bool:
-    """Closes an active run; False when it had already ended. Staged records go with it."""
+def end(run: SyncRun, state: RunState, now: datetime, *, code: str = "", detail: str = "", held: bool = False) -> bool:
+    """Closes an active run; False when it had already ended. Staged records go with it.
+
+    `held`: only if this process still holds it.
+    """
+    rows = locker.mine(run) if held else SyncRun.objects.filter(pk=run.pk)
     with transaction.atomic():
-        closed = SyncRun.objects.filter(pk=run.pk, state__in=ACTIVE_STATES).update(
+        closed = rows.filter(state__in=ACTIVE_STATES).update(
             state=state, finished_at=now, resume_at=None, error_code=code, error_detail=detail[:500], now=""
         )
         if closed:
@@ -184,7 +189,7 @@ def end(run: SyncRun, state: RunState, now: datetime, *, code: str = "", detail:
 
 def fail(run: SyncRun, now: datetime, code: str, detail: str) -> bool:
     """Ends a run as failed, if this process still holds it."""
-    return locker.mine(run).exists() and end(run, RunState.FAILED, now, code=code, detail=detail)
+    return end(run, RunState.FAILED, now, code=code, detail=detail, held=True)
 
 
 _CANCELLED = "Somebody cancelled the sync."
@@ -260,7 +265,7 @@ def _back_to_the_queue(run: SyncRun, now: datetime) -> bool:
     held = locker.mine(run).filter(state__in=_CLAIMED, heartbeat_at=run.heartbeat_at)
     if run.lost >= MOST_LOST:
         why = f"The worker that read it stopped without a word, {run.lost + 1} times."
-        return held.exists() and end(run, RunState.ABANDONED, now, code="worker-lost", detail=why)
+        return held.exists() and end(run, RunState.ABANDONED, now, code="worker-lost", detail=why, held=True)
     with transaction.atomic():
         back = held.update(
             state=RunState.QUEUED, fence=F("fence") + 1, lost=F("lost") + 1, worker="", now="Its worker was lost"

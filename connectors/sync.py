@@ -18,6 +18,7 @@ from .http import Client
 from .limits import Limits
 from .locker import Part, StreamResult
 from .models import Connection, Lane, RunState, SyncRun, Workspace
+from .patience import patiently
 from .reading import Plan, Postponed, Reading, Tempo
 from .spec import Connector, ConnectorError, Coverage, Denied, Identity, Stream
 
@@ -69,11 +70,11 @@ def _read_and_publish(run: SyncRun, clock: Clock, tempo: Tempo) -> None:
     assert workspace is not None, "only an active connection is synced"
     wanted = _wanted(connector, connection, run)
     runs.prepare(run, _plan_digest(run, wanted), clock.now(), token=connection.token_fingerprint)
-    limits = Limits(connection.token_fingerprint, clock)
+    limits = Limits(connection.token_fingerprint, clock, tempo.pace)
     desk = Desk(run, limits, clock)
     client = client_for(connection, receipt=desk.receipts.put, clock=clock)
     try:
-        _same_workspace(connection, identify(connector, client))
+        _same_workspace(connection, patiently(lambda: identify(connector, client), desk.alive))
         plan = _plan(run, workspace, wanted, clock.now(), tempo)
         reading = Reading(
             connector,
@@ -86,18 +87,24 @@ def _read_and_publish(run: SyncRun, clock: Clock, tempo: Tempo) -> None:
             processes=settings.SYNC_PROCESSES,
         )
         desk.take_up(reading)
-        try:
-            reading.run()
-        except Postponed:
-            desk.save(reading)  # what came since the last save is not asked for again
-            raise
+        _read(reading, desk)
         client.stop.clear()
-        _same_workspace(connection, identify(connector, client))
+        _same_workspace(connection, patiently(lambda: identify(connector, client), desk.alive))
         desk.save(reading, doing="Publishing")
     finally:
+        client.stop.set()
         client.close()
-        desk.save_receipts()
+        desk.close()
     _publish(run, workspace, results(reading, connector, connection), clock)
+
+
+def _read(reading: Reading, desk: Desk) -> None:
+    """Reads; when the worker is to be freed meanwhile, all that was read is kept first."""
+    try:
+        reading.run()
+    except Postponed:
+        desk.save(reading, doing="Waiting", waits=True)
+        raise
 
 
 def _publish(run: SyncRun, workspace: Workspace, found: Sequence[StreamResult], clock: Clock) -> None:

@@ -195,11 +195,26 @@ def month(size: str, days: int) -> None:
         shutil.rmtree(folder)
 
 
+def limits() -> None:
+    """Four workers read 600 pages of an endpoint that allows 200 a minute: how long, and whether one was refused."""
+    command = [sys.executable, "-m", "tests.races", "--crowd", "4", "--minute", "60"]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    said = json.loads(done.stdout)
+    print(  # noqa: T201
+        f"{said['workers']} workers, {said['pages']} pages: {said['seconds']} s, floor {said['floor']} s, "
+        f"ratio {said['seconds'] / said['floor']:.2f}, {said['refused']} refused"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", default="medium,large")
     parser.add_argument("--days", type=int, default=30, help="length of the simulated month; 0 leaves it out")
+    parser.add_argument("--limits", action="store_true", help="only: 4 workers, 600 pages, 200 a minute; two minutes")
     options = parser.parse_args()
+    if options.limits:
+        limits()
+        return
     for size in options.sizes.split(","):
         bench(size, {"small": 9, "medium": 45, "large": 641}[size])
     if options.days:

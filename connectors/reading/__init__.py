@@ -20,7 +20,8 @@ from typing import Protocol
 from .. import locker, records
 from ..clock import Clock
 from ..http import TRIES, Client, backoff
-from ..limits import Limits
+from ..limits import MINUTE, Limits, Pace
+from ..patience import LOOK_UP_SECONDS, patiently
 from ..spec import Busy, Connector, ConnectorError, Moment, Stream
 from . import listing as pages
 from .listing import Listing, Stage
@@ -30,12 +31,11 @@ from .queue import Queue, endpoint
 from .verdicts import MOVED, conclude, shrunk
 from .workshop import Shop, Workshop
 
-LOOK_UP_SECONDS = 0.25
 BESIDE = 4  # threads that work on answers while as many as there are connections wait for more
 AHEAD = 64  # pages handed out at most, so that nobody idles while the coordinator saves, and memory stays flat
 REREADS = 2  # of a listing that moved under our eyes
 ENOUGH_REFUSALS = 20  # of the first parents in a row: the others are not asked, the answer would be the same
-GONE_CURSOR = (400, 410, 422)  # what a service may answer to a cursor that it has forgotten
+GONE_CURSOR = frozenset({400, 404, 410, 422})  # what a service may answer to a cursor that it has forgotten
 MOST_429 = 30  # refusals of one listing because of limits
 
 
@@ -45,10 +45,12 @@ class Tempo:
 
     again     before a stream that lost much is read a second time
     patience  the longest wait with nothing else to do; beyond it the worker is freed
+    pace      of the service's limits
     """
 
     again: float = 60.0
     patience: float = 180.0
+    pace: Pace = MINUTE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +133,8 @@ class Reading:
     # --- the coordinator ---
 
     def restore(self, kept: Sequence[Listing], keys: Mapping[int, set[str]]) -> None:
-        """Goes on where an earlier worker stopped: with its listings, and the keys of those that are referred to."""
+        """Goes on where an earlier worker stopped: with its listings, and the keys of those that are referred to or
+        were not at their end."""
         for listing in kept:
             self._add(listing)
             listing.ids = keys.get(listing.number, set())
@@ -140,7 +143,12 @@ class Reading:
             progress.chosen = progress.chosen or (len(listing.stream.ways) > 1 and listing.stage is not Stage.HELD)
             if listing.stage in (Stage.DONE, Stage.REFUSED):
                 progress.restored(listing)
+            elif listing.continued:
+                listing.keys = {hash(key) for key in listing.ids}
+                progress.continued(listing)
             elif listing.stage is Stage.OPEN:
+                self._sink.discard(listing)  # half of it may have been kept
+                listing.items = listing.pages = 0
                 self._begin_again(listing)
 
     def run(self) -> None:
@@ -247,7 +255,7 @@ class Reading:
             if not listing.rereads:
                 self._again(listing, "")
                 return
-            progress.anomaly = pages.GAP
+            progress.anomaly, listing.gap = pages.GAP, True
         listing.stage = Stage.DONE
         progress.closed(listing)
         for child in self._children.get(listing.number, ()):
@@ -271,7 +279,7 @@ class Reading:
             self._queue.put(listing, now + timedelta(seconds=error.wait or backoff(listing.tries)))
             return
         if error.status != 429 and (now - self._answered).total_seconds() > 1:
-            self._client.get(self._connector.probe, tries=2)  # the service as a whole may be gone: then the run ends
+            self._probe()  # the service as a whole may be gone: then the run ends
         self._refuse(listing, error)
 
     def _trouble(self, listing: Listing, error: ConnectorError) -> None:
@@ -281,9 +289,13 @@ class Reading:
             return
         if error.status == 401 and listing.stream.name not in self._accepted:
             # A 401 may mean this one stream, or that the token is dead: the identity request tells which.
-            self._client.get(self._connector.probe, tries=2)
+            self._probe()
             self._accepted.add(listing.stream.name)
         self._refuse(listing, error)
+
+    def _probe(self) -> None:
+        """Asks who the token belongs to. Raises what the service says when it does not tell."""
+        patiently(lambda: self._client.get(self._connector.probe, tries=2), lambda: self._sink.beat(self))
 
     def _refuse(self, listing: Listing, error: ConnectorError) -> None:
         progress = self.streams[listing.stream.name]

@@ -29,8 +29,10 @@ class Listing:
     origin     number of the listing that named its parent, 0 for none
     confirmed  whether the newest reading of that listing named it
     since      key of the newest record known before, which a log must reach back to
+    gap        whether the newest record known before did not come again
     refs       what its records refer to: field -> keys
     ids        keys of its records, where others refer to them
+    continued  whether its first pages were read before a wait for which the worker was freed
     opened     whether it is, or was, in the queue of this reading
     """
 
@@ -51,9 +53,11 @@ class Listing:
     status: int = 0
     reason: str = ""
     rereads: int = 0
+    gap: bool = False
     refs: dict[str, set[str]] = field(default_factory=dict)
-    # What a checkpoint need not keep: a listing that was not done is begun again.
     cursor: str | None = None
+    continued: bool = False
+    # What a checkpoint need not keep: a listing that was not done is begun again, or its keys are staged.
     tries: int = 0
     refusals: int = 0
     seen: set[str] = field(default_factory=set)
@@ -90,14 +94,16 @@ class Listing:
 
     def begin_again(self) -> None:
         """Forgets what was read, for another reading from the first page."""
-        self.stage, self.cursor, self.claimed = Stage.OPEN, None, None
+        self.stage, self.cursor, self.claimed, self.continued = Stage.OPEN, None, None, False
         self.code, self.status, self.reason, self.tries, self.listed = "", 0, "", 0, 0
         self.seen, self.keys, self.ids, self.refs, self.dirty = set(), set(), set(), {}, True
         self.total, self.blank = None, 0
 
-    def as_json(self) -> dict[str, Json]:
-        """What a checkpoint keeps."""
+    def as_json(self, *, waits: bool) -> dict[str, Json]:
+        """What a checkpoint keeps. `waits`: it goes on from its cursor; else it is begun again if it was not done."""
         kept: dict[str, Json] = {name: getattr(self, name) for name in _KEPT}
+        if waits and self.stage is Stage.OPEN and self.cursor is not None:
+            kept |= {"cursor": self.cursor, "seen": sorted(self.seen), "listed": self.listed, "continued": True}
         return kept | {
             "stream": self.stream.name,
             "given": dict(self.given),
@@ -108,7 +114,7 @@ class Listing:
 
 _KEPT = (
     *("number", "at", "part", "origin", "since", "stage", "confirmed"),
-    *("pages", "items", "claimed", "code", "status", "reason", "rereads"),
+    *("pages", "items", "claimed", "code", "status", "reason", "rereads", "gap"),
 )
 
 
@@ -116,6 +122,8 @@ def from_json(kept: Mapping[str, Json], streams: Mapping[str, Stream]) -> Listin
     """A listing as its checkpoint kept it."""
     refs = {name: set(keys) for name, keys in kept["refs"].items()}
     values = {name: kept[name] for name in _KEPT} | {"stage": Stage(kept["stage"])}
+    if kept.get("continued"):
+        values |= {name: kept[name] for name in ("cursor", "listed", "continued")} | {"seen": set(kept["seen"])}
     return Listing(
         stream=streams[kept["stream"]], given=kept["given"], own=kept["own"], refs=refs, dirty=False, **values
     )

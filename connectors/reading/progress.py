@@ -7,7 +7,7 @@ from math import ceil
 
 from .. import records
 from ..spec import Coverage, Stream
-from .listing import Listing, Stage
+from .listing import GAP, Listing, Stage
 from .page import Page
 from .verdicts import Verdict
 
@@ -148,7 +148,14 @@ class Progress:
         self.pages += listing.pages
         self.expected += max(1, listing.pages)
         self._tally(listing, 1)
+        self.anomaly = GAP if listing.gap else self.anomaly
         self.state = "reading"
+
+    def continued(self, listing: Listing) -> None:
+        """A listing that goes on after a wait for which the worker was freed."""
+        self.items += listing.items
+        self.pages += listing.pages
+        self.expected += listing.pages
 
     def hopeless(self, enough: int) -> bool:
         """Whether so many parents in a row were refused in the same way that asking on is a waste."""
