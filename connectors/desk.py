@@ -146,7 +146,7 @@ def _row(progress: Progress) -> dict[str, Any]:
         "status": found.status if found else 0,
         "code": found.code if found else "",
         "reason": (found.reason if found else "")[:500],
-        "anomaly": progress.anomaly,
+        "anomaly": progress.anomaly or ("dangling" if progress.dangling else ""),
         "parts": {part: _lack(lack) for part, lack in found.parts.items()} if found else {},
         "changed_api": progress.notes.named(NAMES_KEPT),
     }
