@@ -60,12 +60,12 @@ class Desk:
         self._discarded.add(listing.number)
 
     def beat(self, reading: Reading) -> None:
-        if self._waiting >= SAVE_RECORDS or self._clock.now() - self._saved_at >= SAVE_EVERY:
+        if self._waiting >= SAVE_RECORDS or abs(self._clock.now() - self._saved_at) >= SAVE_EVERY:
             self.save(reading)
 
     def alive(self) -> None:
         """Says that the run lives while nothing is read. Raises locker.Lost when it was taken away."""
-        if self._clock.now() - self._saved_at >= SAVE_EVERY:
+        if abs(self._clock.now() - self._saved_at) >= SAVE_EVERY:
             runs.keep_alive(self._run, self._clock.now())
             self._saved_at = self._clock.now()
 

@@ -39,7 +39,18 @@ class Notes:
     def named(self, most: int) -> dict[str, dict[str, int]]:
         """What was noticed, by kind: field -> how often; the most frequent ones."""
         kinds = {"unknown": self.unknown, "wrong": self.wrong, "words": self.words}
-        return {kind: dict(counted.most_common(most)) for kind, counted in kinds.items() if counted}
+        return {kind: _shown(counted, most) for kind, counted in kinds.items() if counted}
+
+
+def _shown(counted: Counter[str], most: int) -> dict[str, int]:
+    """Names as a database and a page can hold them: the service chooses them."""
+    found = Counter[str]()
+    for name, many in counted.most_common(most):
+        found[_NO_NAME.sub("\N{REPLACEMENT CHARACTER}", name)[:200]] += many
+    return dict(found)
+
+
+_NO_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 Project = Callable[[Json, Notes], Json]

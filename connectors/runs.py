@@ -147,7 +147,8 @@ def postpone(run: SyncRun, until: datetime, now: datetime, why: str) -> bool:
     """
     if until - now > LONGEST_WAIT:
         why = "The service asks for a wait of many hours."
-        return end(run, RunState.FAILED, now, code="rate-limited", detail=why, held=True)
+        end(run, RunState.FAILED, now, code="rate-limited", detail=why, held=True)
+        return False
     held = locker.mine(run).filter(state=RunState.RUNNING)
     return bool(held.update(state=RunState.QUEUED, resume_at=until, fence=F("fence") + 1, worker="", now=why[:120]))
 

@@ -4,7 +4,7 @@ No transaction is open while the network is waited for. Every way out closes the
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
@@ -20,7 +20,7 @@ from .locker import Part, StreamResult
 from .models import Connection, Lane, RunState, SyncRun, Workspace
 from .patience import patiently
 from .reading import Plan, Postponed, Reading, Tempo
-from .spec import Connector, ConnectorError, Coverage, Denied, Identity, Stream
+from .spec import Busy, Connector, ConnectorError, Coverage, Denied, Identity, Stream
 
 MISSING = frozenset({Coverage.DENIED, Coverage.FAILED, Coverage.UNSTABLE})
 TEMPO = {Lane.MAIN.value: Tempo(), Lane.SLOW.value: Tempo(patience=5.0)}
@@ -48,11 +48,9 @@ def perform(run_id: int, *, clock: Clock | None = None, tempo: Tempo | None = No
     except locker.Lost:
         runs.let_go(run, clock.now())
     except Postponed as wait:
-        why = f"Waits until {wait.until:%H:%M} UTC, as the service asks"
-        runs.postpone(run, wait.until, clock.now(), why)
+        _postpone(run, wait.until, clock)
     except ConnectorError as error:
-        if runs.fail(run, clock.now(), error.code, error.message):
-            connections.note_failure(run.connection, error.code, clock.now())
+        _refused(run, error, clock)
     except NoSigningKey as error:
         runs.fail(run, clock.now(), error.code, str(error))
     except DatabaseError:
@@ -62,6 +60,22 @@ def perform(run_id: int, *, clock: Clock | None = None, tempo: Tempo | None = No
         runs.fail(run, clock.now(), "defect", "The portal itself failed; its log says where.")
         raise
     return SyncRun.objects.get(pk=run.pk)
+
+
+def _refused(run: SyncRun, error: ConnectorError, clock: Clock) -> None:
+    """The service does not answer: the run waits for as long as it asks to, else it has failed."""
+    if isinstance(error, Busy) and error.wait > 0:
+        _postpone(run, clock.now() + timedelta(seconds=error.wait), clock)
+    elif runs.fail(run, clock.now(), error.code, error.message):
+        connections.note_failure(run.connection, error.code, clock.now())
+
+
+def _postpone(run: SyncRun, until: datetime, clock: Clock) -> None:
+    """Frees the worker until then; a wait that is too long to be believed ends the run."""
+    why = f"Waits until {until:%H:%M} UTC, as the service asks"
+    runs.postpone(run, until, clock.now(), why)
+    if SyncRun.objects.filter(pk=run.pk, state=RunState.FAILED).exists():
+        connections.note_failure(run.connection, "rate-limited", clock.now())
 
 
 def _read_and_publish(run: SyncRun, clock: Clock, tempo: Tempo) -> None:
@@ -109,7 +123,7 @@ def _read(reading: Reading, desk: Desk) -> None:
 
 def _publish(run: SyncRun, workspace: Workspace, found: Sequence[StreamResult], clock: Clock) -> None:
     assert run.started_at is not None
-    window = (run.started_at, clock.now())
+    window = (run.started_at, max(run.started_at, clock.now()))  # a clock may be set back
     locker.begin(run, clock.now())
     with transaction.atomic():
         snapshot = locker.publish(
@@ -183,7 +197,7 @@ def _plan(run: SyncRun, workspace: Workspace, wanted: Sequence[Stream], now: dat
         streams=tuple(wanted),
         now=run.started_at or now,
         newest={
-            each.name: locker.newest_keys(workspace.pk, workspace.head, each.name) for each in wanted if each.grows
+            each.name: locker.newest_keys(workspace.pk, workspace.head, each.name) for each in wanted if each.timed
         },
         before={each.name: known.get(each.name, {}).get("records", 0) for each in wanted},
         known=locker.known_addresses(workspace.pk),

@@ -12,6 +12,8 @@ from django.utils import timezone
 
 from tests.clocks import Skipping
 
+CORE = ("workspace", "data-flow", "tracking-plans", "people")
+
 
 def pytest_configure() -> None:
     django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -81,6 +83,8 @@ def connected(db: None, region: str, simulator: Any) -> Any:
     connections.set_credential(
         connection, name="Demo", region=region, token=simulator.tokens["owner"], role="owner", now=now
     )
+    connection.groups = list(CORE)  # what most tests need; those about all streams choose them
+    connection.save(update_fields=["groups"])
     assert not connections.check(connection, by=None, now=now).code
     return connections.activate(connection, plan=Plan("manual"), by=None, now=now)
 

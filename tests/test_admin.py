@@ -204,6 +204,7 @@ def test_pause_and_resume(boss: Client, connected: Connection) -> None:
 
 
 def test_choose_what_is_read(boss: Client, connected: Connection, sync_now: Callable[..., Any]) -> None:
+    Connection.objects.update(groups=None)
     there = f"{BASE}{connected.pk}/choose/"
     page = boss.get(there).content.decode()
     groups = registry.get("segment").groups

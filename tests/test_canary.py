@@ -9,9 +9,12 @@ import zstandard
 from django.core.management import call_command
 from django.db import connection as database
 from django.urls import get_resolver
+from django.utils import timezone
 
-from connectors.models import Blob, Connection
+from connectors import registry, runs, sync
+from connectors.models import Blob, Connection, Lane, RunState
 from connectors.segment.simulator import Fault
+from tests.clocks import Skipping
 
 pytestmark = pytest.mark.django_db
 
@@ -27,6 +30,12 @@ def everything_stored() -> Iterator[tuple[str, bytes]]:
         yield "unpacked blob", zstandard.decompress(bytes(blob.body))
 
 
+def read_everything(connection: Connection) -> None:
+    """Every group of streams, also those that nobody reads by default."""
+    connection.groups = [group.name for group in registry.get("segment").groups]
+    connection.save(update_fields=["groups"])
+
+
 def test_canaries_are_planted(simulator: Any) -> None:
     """Otherwise the tests below could not fail."""
     assert len(simulator.secrets) > 20
@@ -37,7 +46,10 @@ def test_no_secret_is_stored_after_good_and_bad_runs(
     sync_now: Any, simulator: Any, connected: Connection, caplog: Any, capsys: Any
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    read_everything(connected)
     sync_now()
+    slow = runs.request(connected, trigger="test", now=timezone.now(), lane=Lane.SLOW, enqueue=False)
+    assert sync.perform(slow.pk, clock=Skipping()).state == RunState.PUBLISHED
     for kind in ("duplicate_key", "cut_json", "html", "wrong_type", "revoked"):
         simulator.faults[:] = [Fault("", kind, times=None, after=2)]
         sync_now()
@@ -55,7 +67,6 @@ def test_the_token_is_not_in_a_dump(connected: Connection, simulator: Any, capsy
 
 
 def test_an_error_never_quotes_the_token(connected: Connection, simulator: Any) -> None:
-    from connectors import sync
     from connectors.spec import ConnectorError
 
     simulator.faults.append(Fault("", "revoked", times=None))
@@ -65,7 +76,10 @@ def test_an_error_never_quotes_the_token(connected: Connection, simulator: Any) 
     assert simulator.tokens["owner"] not in repr(caught.value) + str(caught.getrepr(style="long", showlocals=True))
 
 
-def test_pages_and_exports_hold_no_secret(sync_now: Any, simulator: Any, people: dict[str, Any], client: Any) -> None:
+def test_pages_and_exports_hold_no_secret(
+    sync_now: Any, connected: Connection, simulator: Any, people: dict[str, Any], client: Any
+) -> None:
+    read_everything(connected)
     sync_now()
     client.force_login(people["Administrator"])
     secrets = [secret.encode() for secret in simulator.secrets]

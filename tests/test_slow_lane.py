@@ -18,6 +18,12 @@ pytestmark = pytest.mark.django_db
 SLOW = {stream.name for stream in registry.get("segment").streams if stream.slow and stream.group.standard}
 
 
+@pytest.fixture(autouse=True)
+def standard(connected: Connection) -> None:
+    connected.groups = None
+    connected.save(update_fields=["groups"])
+
+
 @pytest.fixture
 def clock(simulator: Any) -> Skipping:
     """One time for the portal and the service, which keeps its limits; waits cost nothing."""

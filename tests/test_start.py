@@ -203,7 +203,11 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
 def test_a_first_start_ends_with_a_snapshot_and_an_administrator(begun: tuple[Path, list[str]]) -> None:
     data, lines = begun
     with closing(sqlite3.connect(data / "portal.sqlite3")) as database:
-        assert database.execute("SELECT seq FROM connectors_snapshot").fetchall() == [(1,)]
+        runs = database.execute("SELECT lane, state FROM connectors_syncrun ORDER BY id").fetchall()
+        assert runs[0] == ("main", "published")
+        assert [lane for lane, _ in runs[1:]] == ["slow"], (
+            "what may only be asked a few times a minute follows by itself"
+        )
         assert database.execute("SELECT state, schedule FROM connectors_connection").fetchall() == [("active", "daily")]
         assert database.execute("SELECT username, is_superuser FROM portal_user").fetchall() == [("admin", 1)]
     assert any(line.startswith("First sync: published") for line in lines)

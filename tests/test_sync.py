@@ -40,6 +40,8 @@ def listed(simulator: Any, path: str, key: str) -> list[dict[str, Any]]:
 
 
 def test_a_clean_run_reads_every_stream_and_publishes_it(sync_now: Any, simulator: Any, connected: Connection) -> None:
+    connected.groups = None  # the standard ones
+    connected.save(update_fields=["groups"])
     run = sync_now()
     assert run.state == RunState.PUBLISHED
     streams = registry.get("segment").streams

@@ -36,6 +36,7 @@ AHEAD = 64  # pages handed out at most, so that nobody idles while the coordinat
 REREADS = 2  # of a listing that moved under our eyes
 ENOUGH_REFUSALS = 20  # of the first parents in a row: the others are not asked, the answer would be the same
 GONE_CURSOR = frozenset({400, 404, 410, 422})  # what a service may answer to a cursor that it has forgotten
+BELIEVED = 6 * 3600.0  # seconds: a longer wait ends the run, and holds nobody else back
 MOST_429 = 30  # refusals of one listing because of limits
 
 
@@ -251,7 +252,7 @@ class Reading:
             self._queue.put(listing)
 
     def _close(self, progress: Progress, listing: Listing) -> None:
-        if listing.stream.grows and pages.gap(listing):
+        if pages.gap(listing):
             if not listing.rereads:
                 self._again(listing, "")
                 return
@@ -267,6 +268,8 @@ class Reading:
     def _busy(self, listing: Listing, error: Busy) -> None:
         """Asks again later: after the wait that the service asks for, else after one that doubles."""
         stream, now = listing.stream, self._clock.now()
+        if error.wait > BELIEVED:
+            raise Postponed(now + timedelta(seconds=error.wait))
         if error.status == 429:
             listing.refusals += 1
             wait = error.wait or backoff(listing.refusals)
@@ -332,7 +335,9 @@ class Reading:
         way, newest = stream.ways[at], self._plan.newest.get(stream.name, {})
         for own in way.listings(Moment(self._plan.now, newest.get("", ""))):
             part = records.key_part(own[way.part]) if way.part else ""
-            self._register(Listing(0, stream, at, {}, own, part, since=newest.get(part, "")))
+            self._register(
+                Listing(0, stream, at, {}, own, part, known=newest.get(part, ""), since=newest.get(part, ""))
+            )
 
     def _hold(self, origin: Listing, ask: Ask) -> None:
         """A parent calls for a child listing: a new one, or one that its earlier reading called for too."""
@@ -341,7 +346,7 @@ class Reading:
         for own in way.listings(Moment(self._plan.now, newest)):
             stage = Stage.HELD if len(stream.ways) > 1 else Stage.OPEN
             listing = self._register(
-                Listing(0, stream, ask.at, ask.given, own, ask.part, origin.number, newest, stage=stage)
+                Listing(0, stream, ask.at, ask.given, own, ask.part, origin.number, newest, newest, stage=stage)
             )
             if ask.embedded is not None:
                 self._answer(listing, ask.embedded)

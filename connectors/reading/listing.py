@@ -6,7 +6,7 @@ from enum import StrEnum
 from itertools import pairwise
 from math import ceil
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from ..spec import Json, Stream, Unexpected, Way
 
@@ -28,7 +28,8 @@ class Listing:
 
     origin     number of the listing that named its parent, 0 for none
     confirmed  whether the newest reading of that listing named it
-    since      key of the newest record known before, which a log must reach back to
+    known      key of the newest record known before, which a log must reach back to; `met` says that it came
+    since      the same, as long as the listing is asked from there on
     gap        whether the newest record known before did not come again
     refs       what its records refer to: field -> keys
     ids        keys of its records, where others refer to them
@@ -43,6 +44,7 @@ class Listing:
     own: Mapping[str, str] = field(default_factory=dict)
     part: str = ""
     origin: int = 0
+    known: str = ""
     since: str = ""
     stage: Stage = Stage.OPEN
     confirmed: bool = True
@@ -54,6 +56,7 @@ class Listing:
     reason: str = ""
     rereads: int = 0
     gap: bool = False
+    met: bool = False
     refs: dict[str, set[str]] = field(default_factory=dict)
     cursor: str | None = None
     continued: bool = False
@@ -97,7 +100,7 @@ class Listing:
         self.stage, self.cursor, self.claimed, self.continued = Stage.OPEN, None, None, False
         self.code, self.status, self.reason, self.tries, self.listed = "", 0, "", 0, 0
         self.seen, self.keys, self.ids, self.refs, self.dirty = set(), set(), set(), {}, True
-        self.total, self.blank = None, 0
+        self.total, self.blank, self.met = None, 0, False
 
     def as_json(self, *, waits: bool) -> dict[str, Json]:
         """What a checkpoint keeps. `waits`: it goes on from its cursor; else it is begun again if it was not done."""
@@ -106,14 +109,14 @@ class Listing:
             kept |= {"cursor": self.cursor, "seen": sorted(self.seen), "listed": self.listed, "continued": True}
         return kept | {
             "stream": self.stream.name,
-            "given": dict(self.given),
+            "given": {name: quote(value, safe="", errors="surrogatepass") for name, value in self.given.items()},
             "own": dict(self.own),
             "refs": {name: sorted(keys) for name, keys in self.refs.items()},
         }
 
 
 _KEPT = (
-    *("number", "at", "part", "origin", "since", "stage", "confirmed"),
+    *("number", "at", "part", "origin", "known", "since", "met", "stage", "confirmed"),
     *("pages", "items", "claimed", "code", "status", "reason", "rereads", "gap"),
 )
 
@@ -124,9 +127,8 @@ def from_json(kept: Mapping[str, Json], streams: Mapping[str, Stream]) -> Listin
     values = {name: kept[name] for name in _KEPT} | {"stage": Stage(kept["stage"])}
     if kept.get("continued"):
         values |= {name: kept[name] for name in ("cursor", "listed", "continued")} | {"seen": set(kept["seen"])}
-    return Listing(
-        stream=streams[kept["stream"]], given=kept["given"], own=kept["own"], refs=refs, dirty=False, **values
-    )
+    given = {name: unquote(value, errors="surrogatepass") for name, value in kept["given"].items()}
+    return Listing(stream=streams[kept["stream"]], given=given, own=kept["own"], refs=refs, dirty=False, **values)
 
 
 def check(listing: Listing, keys: Sequence[str], listed: int, following: str | None, total: int | None) -> None:
@@ -139,6 +141,7 @@ def check(listing: Listing, keys: Sequence[str], listed: int, following: str | N
     if (len(new) != len(keys) or new & listing.keys) and not listing.stream.repeats:
         raise Unexpected("repeated-record", "The same record came twice in one listing.")
     listing.keys |= new
+    listing.met = listing.met or listing.known in keys
     listing.listed += listed
     listing.blank = 0 if listed else listing.blank + 1
     if following is not None and listing.blank > SLACK_PAGES:
@@ -161,7 +164,7 @@ def reached(listing: Listing, keys: Sequence[str]) -> bool:
     The order is not documented, so it is believed only where the page itself shows it.
     """
     stream = listing.stream
-    if not stream.grows or not stream.most_pages:
+    if not stream.timed or not stream.most_pages:
         return False
     falling = all(one >= other for one, other in pairwise(keys))
     known = bool(listing.since) and falling and bool(keys) and keys[-1] <= listing.since
@@ -170,4 +173,4 @@ def reached(listing: Listing, keys: Sequence[str]) -> bool:
 
 def gap(listing: Listing) -> bool:
     """Whether a log that was read does not hold the newest record that was known before. Pure."""
-    return bool(listing.since) and hash(listing.since) not in listing.keys
+    return bool(listing.known) and not listing.met

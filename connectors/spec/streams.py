@@ -129,8 +129,9 @@ class Stream:
     per_minute  the service's documented limit for this path, None when it is the common one
     gate        the feature or role the service's documentation names for it, in words
     feature     the feature that may be off, "" when every workspace has it
-    grows       a log: what is not listed any more stays known, and a listing need only reach back to what is known
-    most_pages  of a log that is listed newest first: where to stop when what is known does not come, 0 for never
+    grows       a log: what is not listed any more stays known
+    timed       a log whose keys sort by time: a listing must reach back to the newest record that is known
+    most_pages  of such a log that is listed newest first: where to stop when what is known does not come, 0 for never
     repeats     whether the service may list the same record more than once
     refers      field -> stream whose key it holds: what points nowhere is read again
     source      documentation page of the facts above
@@ -148,6 +149,7 @@ class Stream:
     feature: str = ""
     about: str = ""
     grows: bool = False
+    timed: bool = False
     most_pages: int = 0
     repeats: bool = False
     refers: Mapping[str, str] = field(default_factory=dict)

@@ -247,9 +247,13 @@ F1 = [
         "F1", "429 for ever at one address, a second each time", "failed", "The service answered 429.",
         faults=busy(times=None, value=1000, retry_after="1"),
     ),
-    failed(
-        "F1", "429, 3600 for the identity request", "rate-limited", "The service answered 429.",
-        faults=busy(times=None, path="^/$", retry_after="3600"),
+    Row(
+        fault="F1",
+        name="429, 3600 for the identity request",
+        faults=busy(path="^/$", retry_after="3600"),
+        act=partial(_postponed, taken_up=False),
+        says=LATER,
+        besides="The worker is freed meanwhile.",
     ),
 ]  # fmt: skip
 

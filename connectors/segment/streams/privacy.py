@@ -94,5 +94,6 @@ AUDIT_EVENTS = Stream(
     gate=f"Business plan; {OWNER}",
     feature="Audit trail",
     grows=True,
+    timed=True,
     source=DOCS + "Audit-Trail",
 )

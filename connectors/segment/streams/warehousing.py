@@ -89,6 +89,7 @@ WAREHOUSE_SYNCS = Stream(
     per_minute=SLOW,
     gate=WAREHOUSE_READER,
     grows=True,
+    timed=True,
     most_pages=10,
     source=DOCS + "Selective-Sync",
 )
