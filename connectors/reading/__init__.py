@@ -4,28 +4,27 @@ Threads fetch, parse, redact and seal; the coordinator alone decides and calls t
 stream is read completely, or it is said why not. What looks wrong (circles, repetitions, totals that do not fit,
 records that point nowhere, a stream that lost much) is read again before it is believed.
 
-listing   one chain of pages        page   from a body to records        verdicts   what it means for the coverage
-progress  how far each stream is    queue  which page is fetched next
+plan      what is to be read         listing  one chain of pages           page      from a body to records
+progress  how far each stream is     queue    which page is fetched next   verdicts  what it means for the coverage
 """
 
 import gc
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
-from typing import Protocol
 
-from .. import locker, records
+from .. import records
 from ..clock import Clock
 from ..http import TRIES, Client, backoff
-from ..limits import MINUTE, Limits, Pace
+from ..limits import Limits
 from ..patience import LOOK_UP_SECONDS, patiently
 from ..spec import Busy, Connector, ConnectorError, Moment, Stream
 from . import listing as pages
 from .listing import Listing, Stage
 from .page import Ask, Maker, Page, parameters
+from .plan import Plan, Postponed, Sink, Stale, Tempo
 from .progress import Progress
 from .queue import Queue, endpoint
 from .verdicts import MOVED, conclude, shrunk
@@ -40,59 +39,7 @@ BELIEVED = 6 * 3600.0  # seconds: a longer wait ends the run, and holds nobody e
 MOST_429 = 30  # refusals of one listing because of limits
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tempo:
-    """How patient a reading is, in seconds.
-
-    again     before a stream that lost much is read a second time
-    patience  the longest wait with nothing else to do; beyond it the worker is freed
-    pace      of the service's limits
-    """
-
-    again: float = 60.0
-    patience: float = 180.0
-    pace: Pace = MINUTE
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What is to be read.
-
-    newest  stream -> part -> key of the newest record known, for logs
-    before  stream -> how many records are known
-    known   addresses of records that the workspace has, or had
-    """
-
-    workspace: str
-    streams: tuple[Stream, ...]
-    now: datetime
-    newest: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    before: Mapping[str, int] = field(default_factory=dict)
-    known: locker.Addresses = locker.NONE_KNOWN
-    code: bool = False
-    tempo: Tempo = Tempo()
-
-
-class Postponed(Exception):
-    """Nothing can be asked before `until`: the worker should do something else meanwhile."""
-
-    def __init__(self, until: datetime) -> None:
-        super().__init__(f"until {until}")
-        self.until = until
-
-
-class Stale(Exception):
-    """A slot was not used in time; the page takes another."""
-
-
-class Sink(Protocol):
-    """Where a reading goes. The coordinator calls it from one thread."""
-
-    def stage(self, listing: Listing, sealed: list[locker.Sealed]) -> None: ...
-
-    def discard(self, listing: Listing) -> None: ...
-
-    def beat(self, reading: "Reading") -> None: ...
+__all__ = ["Plan", "Postponed", "Reading", "Tempo"]
 
 
 class Reading:
