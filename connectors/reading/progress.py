@@ -86,6 +86,7 @@ class Progress:
         listing.pages += 1
         self.items += len(page.sealed)
         self.pages += 1
+        self.expected = max(self.expected, self.pages + (page.next is not None))  # some say no total
         if listing.pages == 1 and page.total is not None:
             self.expected += max(0, ceil(page.total / self.stream.page_size) - 1)
         if page.next is None:
