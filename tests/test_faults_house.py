@@ -43,7 +43,10 @@ def test_fault(row: Row, stage: Stage) -> None:
     judge(row, stage, row.act(stage) if row.act else stage.sync())
 
 
+# On PostgreSQL a server-side cursor that dies inside a savepoint takes the test's own transaction with it; there
+# tests/test_lost.py loses workers at each kind of statement in processes of their own.
 @pytest.mark.django_db
+@pytest.mark.skipif(database.vendor != "sqlite", reason="all deaths happen within one transaction of the test")
 @pytest.mark.parametrize("stage", [FEWEST], indirect=True, ids=["fewest"])
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_a_worker_may_die_at_any_statement(stage: Stage, shard: int) -> None:
