@@ -326,3 +326,24 @@ def test_hostile_names_are_kept_whole(sync_now: Any, simulator: Any) -> None:
     truth = sorted(listed(simulator, "/destinations", "destinations"), key=lambda item: item["id"])
     assert names == [item.get("name") for item in truth]
     assert any(len(name or "") > 5000 for name in names)
+
+
+def test_a_log_that_does_not_reach_back_is_published_with_the_gap_named(
+    sync_now: Any, simulator: Any, connected: Connection
+) -> None:
+    from connectors.models import Anomaly
+
+    connected.groups = ["audit-trail"]
+    connected.save(update_fields=["groups"])
+    first = sync_now()
+    simulator.settings.day = 30
+    assert sync_now().state == RunState.PUBLISHED
+    assert not Anomaly.objects.exists(), "what the service keeps for 90 days reaches back 30"
+    simulator.settings.day = 200
+    third = sync_now()
+    assert locker.coverage_of(third.snapshot)["audit_events"]["anomaly"] == "gap"
+    assert Anomaly.objects.get().kind == "gap"
+    known = {record["id"] for record in locker.records(first.snapshot.workspace_id, 1, "audit_events")}
+    kept = {record["id"] for record in locker.records(first.snapshot.workspace_id, 3, "audit_events")}
+    assert known < kept, "what the service has forgotten stays known"
+    assert not faults_of_the_chain()
