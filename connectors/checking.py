@@ -130,8 +130,3 @@ def _probe(
 def _askable(stream: Stream, first: Mapping[str, Record]) -> Way | None:
     """The first way whose parent is known by a record."""
     return next((way for way in stream.ways if not way.parent or way.parent in first), None)
-
-
-def readable(streams: Mapping[str, Any]) -> int:
-    """How many streams of a stored check are readable."""
-    return sum(entry["verdict"] == READABLE for entry in streams.values())
