@@ -101,7 +101,7 @@ def _read_and_publish(run: SyncRun, clock: Clock, tempo: Tempo) -> None:
     client = client_for(connection, receipt=desk.receipts.put, clock=clock)
     try:
         _same_workspace(connection, patiently(lambda: identify(connector, client), desk.alive))
-        connections.note_token_works(connection, clock.now())
+        _note_answered(run, clock.now())
         plan = _plan(run, workspace, wanted, clock.now(), tempo)
         reading = Reading(
             connector,
@@ -123,6 +123,13 @@ def _read_and_publish(run: SyncRun, clock: Clock, tempo: Tempo) -> None:
         client.close()
         desk.close()
     _publish(run, workspace, results(reading, connector, connection), clock)
+
+
+def _note_answered(run: SyncRun, now: datetime) -> None:
+    """The workspace answered the token that this run holds."""
+    with transaction.atomic():
+        runs.keep_alive(run, now)
+        connections.note_token_works(run.connection, now)
 
 
 def _read(reading: Reading, desk: Desk) -> None:
