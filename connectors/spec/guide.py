@@ -51,6 +51,7 @@ class Guide:
 
     never   what the portal never reads or never keeps, a sentence each
     limits  how often the service may be asked, and what the portal makes of it, a sentence each
+    revoke  what to do in the service with a token that got out
     hints   what this service adds to the portal's own hints; one with the same code takes the other's place
     """
 
@@ -59,3 +60,4 @@ class Guide:
     never: tuple[str, ...] = ()
     hints: tuple[Hint, ...] = ()
     limits: tuple[str, ...] = ()
+    revoke: tuple[Step, ...] = ()
