@@ -26,6 +26,7 @@ STANDINGS: Mapping[str, str] = {
 }
 _UNCONNECTED = (Condition.DRAFT, Condition.DISCONNECTED)
 _FIRST = {**dict.fromkeys(TROUBLED, 0), Condition.PAUSED: 2, Condition.DRAFT: 3, Condition.DISCONNECTED: 4}
+ORDER = sorted(Condition, key=lambda condition: _FIRST.get(condition, 1))  # what somebody should look at comes first
 
 
 @dataclass(frozen=True)

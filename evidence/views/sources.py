@@ -21,7 +21,7 @@ from .. import catalogue, tables
 from ..catalogue import STANDINGS, Card, Line
 from . import asked
 
-CONNECTIONS = 25
+CONNECTIONS = 10
 # What the list of connections can be sorted by: the name in the address, the head's title, the field.
 COLUMNS = (
     ("workspace", "Workspace", "workspace__name"),
@@ -98,7 +98,7 @@ def _connections(connector: Connector, query: Mapping[str, Any], now: datetime) 
         "page": page,
         "lines": [Line(row, conditions.of(row)) for row in page],
         "heads": [tables.head(Column(name, title), sort) for name, title, _ in COLUMNS],
-        "conditions": chips("condition", [(c.value, c.label, counted.get(c, 0)) for c in Condition], chosen),
+        "conditions": chips("condition", [(c.value, c.label, counted.get(c, 0)) for c in catalogue.ORDER], chosen),
         "narrowed": bool(q or chosen),
     }
 
