@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-import requests
 import urllib3
 from cryptography import x509
-from requests.utils import get_auth_from_url, get_environ_proxies, prepend_scheme_if_needed, select_proxy
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_auth_from_url, get_environ_proxies, select_proxy
 from urllib3.connection import HTTPConnection, HTTPSConnection, ProxyConfig
 
 from ..spec import Busy, Unexpected
@@ -131,7 +130,7 @@ def handshake(origin: str) -> Certificate:
 def _proxy(origin: str) -> str:
     """The proxy's address as the environment has it, credentials included; "" for none."""
     found = select_proxy(origin, get_environ_proxies(origin))
-    return str(prepend_scheme_if_needed(found, "http")) if found else ""
+    return "" if not found else found if "://" in found else f"http://{found}"
 
 
 def _bracketed(host: str) -> str:
@@ -184,7 +183,7 @@ def _reason(error: BaseException) -> str:
 
 def _trusted() -> dict[str, Any]:
     """The authorities that `Client` trusts. Raises Unexpected when they cannot be read."""
-    bundle = Path(authorities() or requests.certs.where())
+    bundle = Path(authorities() or DEFAULT_CA_BUNDLE_PATH)
     if not bundle.exists():
         raise Unexpected("ca-bundle", "There is no such file or folder as REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names.")
     where = "ca_cert_dir" if bundle.is_dir() else "ca_certs"
