@@ -20,7 +20,7 @@ from portal.models import AuditEntry
 pytestmark = pytest.mark.django_db
 BASE = "/admin/connectors/connection"
 HOSTILE = "<script>alert(1)</script> \u202edlrow " + "W" * 90
-HTMX = {"HTTP_HX_REQUEST": "true"}
+HTMX = {"HX-Request": "true"}
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def test_with_htmx_each_answer_holds_one_more_step_and_asks_for_the_next(boss: C
     assert f'hx-post="{where}next/"' in page
     assert 'hx-trigger="load"' in page
     for done in range(1, many + 1):
-        part = boss.post(f"{where}next/", **HTMX)
+        part = boss.post(f"{where}next/", headers=HTMX)
         body = part.content.decode()
         assert "<html" not in body
         assert Diagnosis.objects.get().done == done
@@ -115,7 +115,7 @@ def test_with_htmx_each_answer_holds_one_more_step_and_asks_for_the_next(boss: C
         assert ("hx-post" in body) is (done < many)
     assert "Nothing failed" in text(part)
     assert 'id="as-text"' in body
-    assert boss.post(f"{where}next/", **HTMX).status_code == 200  # the end stays the end
+    assert boss.post(f"{where}next/", headers=HTMX).status_code == 200  # the end stays the end
     assert Diagnosis.objects.get().done == many
 
 
@@ -135,7 +135,7 @@ def test_two_tabs_share_one_and_wait_for_each_other(boss: Client, live: Connecti
     assert begun(boss, live) == where
     row = Diagnosis.objects.get()
     assert diagnosis._claim(row, timezone.now())  # the other tab is at it
-    part = boss.post(f"{where}next/", **HTMX).content.decode()
+    part = boss.post(f"{where}next/", headers=HTMX).content.decode()
     assert 'hx-trigger="load delay:1s"' in part
     assert Diagnosis.objects.get().done == 0
     assert boss.post(f"{where}next/").status_code == 302  # the button does not wait for ever
@@ -159,7 +159,7 @@ def test_a_failed_step_shows_its_hint_in_place(boss: Client, live: Connection, s
 def test_what_is_gone_leads_to_the_list(boss: Client, live: Connection) -> None:
     for url in (f"{BASE}/{live.pk}/diagnoses/999/", f"{BASE}/{live.pk}/diagnoses/999/text/"):
         assert "No diagnosis yet" in text(boss.get(url, follow=True))
-    answer = boss.post(f"{BASE}/{live.pk}/diagnoses/999/next/", **HTMX)
+    answer = boss.post(f"{BASE}/{live.pk}/diagnoses/999/next/", headers=HTMX)
     assert answer["HX-Redirect"] == f"{BASE}/{live.pk}/diagnose/"
     assert boss.get(f"{BASE}/999/diagnose/").status_code == 302
 

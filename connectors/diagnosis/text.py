@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from portal import __version__
 from portal.pages import without_secrets
-from portal.templatetags.portal import duration, said_time
+from portal.templatetags.portal import said_time
 
 from .. import registry, troubleshooting
 from ..models import Diagnosis
@@ -28,7 +28,8 @@ def _facts(row: Diagnosis, steps: list[Step]) -> Iterator[tuple[str, str]]:
     yield "Service", connector.title
     workspace = connection.workspace
     yield "Workspace", f"“{workspace.name}” ({workspace.remote_id})" if workspace else "none yet"
-    yield "Region", f"{region.title}, {region.origin}" if region else row.region
+    told = region is not None and region.origin in region.title
+    yield "Region", row.region if region is None else region.title if told else f"{region.title}, {region.origin}"
     yield "Begun", said_time(row.started_at, seconds=True)
     yield "Ended", said_time(row.finished_at, seconds=True) if row.finished_at else f"not yet: {row.done} steps done"
     found = culprit(steps)
@@ -39,7 +40,7 @@ def _facts(row: Diagnosis, steps: list[Step]) -> Iterator[tuple[str, str]]:
 
 
 def _step(number: int, step: Step) -> Iterator[str]:
-    took = f", {duration(step.ms / 1000)}" if step.ms is not None else ""
+    took = f", {step.ms:,} ms" if step.ms is not None else ""
     yield f"{number:2}. {step.title}: {step.mark.word}{f' ({step.code})' if step.code else ''}{took}"
     if step.said:
         yield f"    {_plain(step.said)}"
