@@ -43,8 +43,7 @@ def perform(run_id: int, *, clock: Clock | None = None, tempo: Tempo | None = No
         return SyncRun.objects.get(pk=run_id)
     try:
         _read_and_publish(run, clock, tempo or TEMPO[run.lane])
-        if run.lane == Lane.MAIN:
-            connections.note_success(run.connection)
+        _note_published(run, clock.now())
     except locker.Lost:
         runs.let_go(run, clock.now())
     except Postponed as wait:
@@ -68,6 +67,19 @@ def _refused(run: SyncRun, error: ConnectorError, clock: Clock) -> None:
         _postpone(run, clock.now() + timedelta(seconds=error.wait), clock)
     elif runs.fail(run, clock.now(), error.code, error.message):
         connections.note_failure(run.connection, error.code, clock.now())
+        if error.code in connections.REFUSED:
+            connections.undo(run.connection, by=None, now=clock.now(), code=error.code, only=run.token_fingerprint)
+
+
+def _note_published(run: SyncRun, now: datetime) -> None:
+    """What the connection is told of a published reading: a good one also ends the replacement of its token."""
+    workspace, whole = run.connection.workspace, run.lane == Lane.MAIN
+    head = locker.newest(workspace) if workspace else None
+    said = locker.coverage_of(head) if head else {}
+    lacking = sum(entry["coverage"] in MISSING for entry in said.values())
+    connections.note_published(run.connection, now, lacking=lacking, whole=whole)
+    if whole:
+        connections.settle(run.connection, run.token_fingerprint, now)
 
 
 def _postpone(run: SyncRun, until: datetime, clock: Clock) -> None:
@@ -89,6 +101,7 @@ def _read_and_publish(run: SyncRun, clock: Clock, tempo: Tempo) -> None:
     client = client_for(connection, receipt=desk.receipts.put, clock=clock)
     try:
         _same_workspace(connection, patiently(lambda: identify(connector, client), desk.alive))
+        connections.note_token_works(connection, clock.now())
         plan = _plan(run, workspace, wanted, clock.now(), tempo)
         reading = Reading(
             connector,

@@ -96,7 +96,7 @@ def test_a_snapshot_older_than_two_turns_of_the_schedule_is_stale(read: World) -
     from connectors.models import Schedule, Workspace
     from evidence.health import health, matters
 
-    held = health(Workspace.objects.all())
+    held = health(Workspace.objects.all(), timezone.now())
     assert held[0].connection is not None
     later = timezone.now() + timedelta(days=3)
     for schedule, stale in ((Schedule.MANUAL, False), (Schedule.DAILY, True), (Schedule.WEEKLY, False)):

@@ -1,0 +1,58 @@
+"""Connections, sync runs and the locker's tables. Each model says which module writes it."""
+
+from .chain import Anomaly, Blob, Change, Receipt, Snapshot, StagedRecord
+from .connections import (
+    ROTATION_DAYS,
+    Connection,
+    ConnectionState,
+    Environment,
+    Reminder,
+    Schedule,
+    SecretTextField,
+    SpareToken,
+    SyncPause,
+    Token,
+    Workspace,
+    portal_zone,
+)
+from .runs import (
+    ACTIVE_STATES,
+    Heartbeat,
+    Lane,
+    MissedRun,
+    RateWindow,
+    RunListing,
+    RunState,
+    RunStream,
+    SyncRun,
+)
+
+__all__ = [
+    "ACTIVE_STATES",
+    "ROTATION_DAYS",
+    "Anomaly",
+    "Blob",
+    "Change",
+    "Connection",
+    "ConnectionState",
+    "Environment",
+    "Heartbeat",
+    "Lane",
+    "MissedRun",
+    "RateWindow",
+    "Receipt",
+    "Reminder",
+    "RunListing",
+    "RunState",
+    "RunStream",
+    "Schedule",
+    "SecretTextField",
+    "Snapshot",
+    "SpareToken",
+    "StagedRecord",
+    "SyncPause",
+    "SyncRun",
+    "Token",
+    "Workspace",
+    "portal_zone",
+]
