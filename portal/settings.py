@@ -19,6 +19,7 @@ from portal import keys
 
 BASE_DIR = keys.BASE_DIR
 env = environ.Env()
+FERNET_KEYS_IN_FILE = "FERNET_KEYS" not in os.environ  # so that a new one may be written there
 if keys.private_file(os.environ).exists():
     env.read_env(str(keys.private_file(os.environ)))
 DATA_DIR = keys.data_dir(os.environ)
