@@ -41,8 +41,14 @@ class Command(BaseCommand):
         done = 0 if options["check"] else self._reencrypt()
         proof = rekeying.prove()
         if not options["check"]:
-            counts = {"encrypted": done, "secrets": sum(proof.opened), "unreadable": len(proof.unreadable)}
-            audit.record(audit.Action.KEYS_ROTATED, actor=None, **counts, unused_keys=len(proof.unused))
+            audit.record(
+                audit.Action.KEYS_ROTATED,
+                actor=None,
+                encrypted=done,
+                secrets=sum(proof.opened),
+                unreadable=len(proof.unreadable),
+                unused_keys=len(proof.unused),
+            )
         self._tell(proof, done, options["json"])
         if not proof.done:
             raise SystemExit(UNPROVED)
