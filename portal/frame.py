@@ -28,6 +28,7 @@ NAV: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         "Evidence",
         (
             Entry("home", "Home", "home", access.VIEW),
+            Entry("sources", "Sources", "database", access.VIEW),
             Entry("workspaces", "Workspaces", "workspace", access.VIEW),
             Entry("reports", "Reports", "report", access.VIEW),
             Entry("artifacts", "Artifacts", "artifact", access.VIEW),

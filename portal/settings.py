@@ -113,7 +113,7 @@ def _mail_from(address: str) -> str:
 def _portal_url(url: str) -> str:
     parts = urlsplit(url)
     if not _may_be_linked(url) or parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
-        raise ImproperlyConfigured(f"PORTAL_URL: write https://host, or http on the loopback, not {url!r}.")
+        raise ImproperlyConfigured("PORTAL_URL: write https://host, or http on the loopback, and nothing behind it.")
     return f"{parts.scheme}://{parts.netloc}"
 
 

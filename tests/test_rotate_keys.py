@@ -17,6 +17,7 @@ from connectors import connections, credentials, registry, rekeying, tasks
 from connectors.models import Connection, Heartbeat, SpareToken
 from connectors.spec import Denied
 from portal import keys
+from portal.doctor import keychain
 from portal.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
@@ -201,6 +202,14 @@ def test_a_worker_that_was_not_restarted_is_waited_for(stored: list[Connection],
 def test_a_worker_that_is_gone_is_not_waited_for(stored: list[Connection]) -> None:
     Heartbeat.objects.create(worker="old", at=timezone.now() - timedelta(minutes=2), seals_with="other")
     assert call()[0] == 0
+
+
+def test_the_doctor_says_what_is_left_to_do(stored: list[Connection]) -> None:
+    assert keychain.stored_tokens_open().code == "key-still-needed"
+    call()
+    assert (
+        keychain.stored_tokens_open().saw == "The first of FERNET_KEYS opens every one (4). Not needed any more: key 2."
+    )
 
 
 # --- a new key in the private file ------------------------------------------------------------------------

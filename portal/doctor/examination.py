@@ -33,7 +33,7 @@ class Check:
     database: bool = True  # whether it asks the database
 
 
-_LATER = "Reading the whole file is left to `python manage.py doctor`."
+_LATER = "Not asked here: the command reads the whole file."
 CHECKS = (
     Check("Database", "database", "Database", lambda a: storage.answers()),
     Check("Database", "journal", "Journal", lambda a: storage.keeps_a_journal()),

@@ -55,4 +55,3 @@ def _groups(found: list[Finding]) -> list[dict[str, Any]]:
             held.sort(key=lambda each: not each.trouble)
         groups.append({"name": name, "rows": held[:MOST_ROWS], "left": max(0, len(held) - MOST_ROWS)})
     return groups
-
