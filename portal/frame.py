@@ -46,6 +46,7 @@ NAV: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("admin:connectors_connection_changelist", "Connections", "plug", access.MANAGE),
             Entry("admin:portal_user_changelist", "People and roles", "people", access.PEOPLE),
+            Entry("admin:doctor", "Condition of the portal", "check", access.MANAGE),
         ),
     ),
 )
