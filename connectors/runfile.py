@@ -80,12 +80,16 @@ def _left(run: SyncRun, connector: Connector, rows: Iterable[RunStream]) -> list
     return [{"stream": stream.name, "why": why} for stream, why in runlines.unasked(run, connector, held)]
 
 
+_OF_RUN = (
+    *("lane", "state", "trigger", "queued_at", "started_at", "heartbeat_at", "resume_at", "finished_at", "now"),
+    *("worker", "fence", "lost", "plan", "app_version", "token_fingerprint", "streams"),
+    *("requests_done", "requests_expected", "records", "error_code", "error_detail"),
+)
+
+
 def _run(run: SyncRun) -> dict[str, Any]:
-    names = ("lane", "state", "trigger", "queued_at", "started_at", "heartbeat_at", "resume_at", "finished_at")
-    names += ("worker", "fence", "lost", "plan", "app_version", "token_fingerprint", "streams", "now")
-    names += ("requests_done", "requests_expected", "records", "error_code", "error_detail")
     snapshot = runfacts.snapshot_of(run)
-    return {name: getattr(run, name) for name in names} | {
+    return {name: getattr(run, name) for name in _OF_RUN} | {
         "number": run.pk,
         "asked_by": run.requested_by.username if run.requested_by else None,
         "token": runfacts.token_of(run).words,

@@ -159,7 +159,7 @@ def _odd(anomaly: Any) -> State:
 # --- its requests ---------------------------------------------------------------------------------
 
 AGAIN: Mapping[str, str] = {RETRIED: "Tried again", REPEATED: "Read again"}
-SORTS: Mapping[str, str] = {"": "In the order in which they were sent", "ms": "Slowest first", "size": "Largest first"}
+SORTS: Mapping[str, str] = {"": "As they were sent", "ms": "Slowest first", "size": "Largest first"}
 
 
 def _requests(rows: Sequence[Asked], connector: Connector, query: Mapping[str, Any]) -> dict[str, Any]:

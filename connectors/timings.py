@@ -87,14 +87,14 @@ def asked(run: SyncRun, connector: Connector) -> list[Asked]:
     stream_of, probe = _streams_by_path(connector), connector.probe
     known: dict[tuple[str, str], Asked] = {}
     found = []
-    for row in run.receipts.order_by("n").values_list(*_COLUMNS):
-        path, query, _, attempt, sent_at = row[1:6]
-        before = known.get((path, query))
-        again = _again(before, attempt, identity=path == probe)
-        waited = max(sent_at - before.ended, timedelta()) if before and again == RETRIED else timedelta()
+    for row in run.receipts.order_by("n").values(*_COLUMNS):
+        path, before = row["path"], known.get((row["path"], row["query"]))
+        again = _again(before, row["attempt"], identity=path == probe)
+        waited = max(row["sent_at"] - before.ended, timedelta()) if before and again == RETRIED else timedelta()
         stream = "" if path == probe else stream_of(path)
-        each = Asked(*row[:8], bytes(row[8]), row[9], stream, again, waited)
-        known[path, query] = each
+        own = {**row, "sha256": bytes(row["sha256"])}
+        each = Asked(**own, stream=stream, again=again, waited=waited)
+        known[path, row["query"]] = each
         found.append(each)
     return found
 
