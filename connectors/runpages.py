@@ -40,15 +40,17 @@ class OfConnection(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         newest = SyncRun.objects.order_by("-pk").values_list("connection", flat=True)[:500]
-        offered = list(dict.fromkeys(newest))[:OFFERED]
-        if (chosen := self.value() or "").isdecimal() and int(chosen) not in offered:
-            offered.append(int(chosen))
+        offered = [*list(dict.fromkeys(newest))[:OFFERED], *self._chosen()]
         found = Connection.objects.filter(pk__in=offered).order_by("name")
         return [(str(pk), name) for pk, name in found.values_list("pk", "name")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        chosen = self.value() or ""
-        return queryset.filter(connection=int(chosen)) if chosen.isdecimal() and len(chosen) < 19 else queryset
+        return queryset.filter(connection__in=self._chosen()) if self.value() else queryset
+
+    def _chosen(self) -> list[int]:
+        """A number that makes no sense chooses nothing."""
+        said = self.value() or ""
+        return [int(said)] if re.fullmatch("[0-9]{1,9}", said) else []
 
 
 class OfCode(admin.SimpleListFilter):
