@@ -73,10 +73,9 @@ def people(db: None, django_user_model: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def connected(db: None, region: str, simulator: Any) -> Any:
-    """An active connection to the simulator's workspace, never synced."""
+def checked_draft(db: None, region: str, simulator: Any) -> Any:
+    """A draft whose token the simulator's workspace has answered."""
     from connectors import connections, registry
-    from connectors.schedules import Plan
 
     now = timezone.now()
     connection = connections.draft(registry.get("segment"), by=None, now=now)
@@ -86,7 +85,16 @@ def connected(db: None, region: str, simulator: Any) -> Any:
     connection.groups = list(CORE)  # what most tests need; those about all streams choose them
     connection.save(update_fields=["groups"])
     assert not connections.check(connection, by=None, now=now).code
-    return connections.activate(connection, plan=Plan("manual"), by=None, now=now)
+    return connection
+
+
+@pytest.fixture
+def connected(checked_draft: Any) -> Any:
+    """An active connection to the simulator's workspace, never synced."""
+    from connectors import connections
+    from connectors.schedules import Plan
+
+    return connections.activate(checked_draft, plan=Plan("manual"), by=None, now=timezone.now())
 
 
 @pytest.fixture

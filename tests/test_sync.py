@@ -13,7 +13,7 @@ from connectors.schedules import Plan
 from connectors.segment.simulator import Fault
 from connectors.spec import Coverage
 from connectors.verification import Counted, verify
-from tests.clocks import Skipping
+from tests.clocks import Acting, Skipping
 
 pytestmark = pytest.mark.django_db
 
@@ -262,16 +262,11 @@ def test_a_run_that_was_taken_away_stops_and_publishes_nothing(
 ) -> None:
     run = runs.request(connected, trigger="test", now=timezone.now(), enqueue=False)
 
-    class Cancelling(Skipping):
-        ticks = 0
-
-        def now(self) -> Any:
-            self.ticks += 1
-            if self.ticks == 20:
-                assert runs.cancel(SyncRun.objects.get(pk=run.pk), None, timezone.now())
-            return super().now()
-
-    ended = driver.perform(run.pk, clock=Cancelling())
+    begun = lambda: SyncRun.objects.get(pk=run.pk).records > 0  # noqa: E731
+    cancel = lambda: runs.cancel(SyncRun.objects.get(pk=run.pk), None, timezone.now())  # noqa: E731
+    clock = Acting(begun, cancel, skip=True)
+    ended = driver.perform(run.pk, clock=clock)
+    assert clock.seconds is not None
     assert ended.state == RunState.CANCELLED
     assert not Snapshot.objects.exists()
     assert not StagedRecord.objects.exists()

@@ -49,11 +49,13 @@ class TokenRole:
 class Guide:
     """What an admin reads before and after there is a token.
 
-    never  what the portal never reads or never keeps, a sentence each
-    hints  what this service adds to the portal's own hints; one with the same code takes the other's place
+    never   what the portal never reads or never keeps, a sentence each
+    revoke  what to do in the service with a token that got out
+    hints   what this service adds to the portal's own hints; one with the same code takes the other's place
     """
 
     steps: tuple[Step, ...]
     roles: tuple[TokenRole, ...]
     never: tuple[str, ...] = ()
     hints: tuple[Hint, ...] = ()
+    revoke: tuple[Step, ...] = ()
