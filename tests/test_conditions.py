@@ -20,7 +20,6 @@ from connectors.models import Connection, Lane, RunState, SecretTextField, Spare
 from connectors.schedules import Plan
 from connectors.segment.simulator import Fault
 from connectors.spec import ConnectorError
-from portal.models import AuditEntry
 from tests.clocks import Skipping
 
 pytestmark = pytest.mark.django_db
