@@ -45,6 +45,7 @@ class Action(StrEnum):
     REPORT_CAPTURED = "report captured"
     EXPORTED = "exported"
     VERIFIED = "verified"
+    KEYS_ROTATED = "keys rotated"
 
 
 def clean(text: str, most: int = 254) -> str:

@@ -15,6 +15,7 @@ FLOOR = {
     "portal.pages",
     "portal.adminpages",
     "portal.mail",
+    "portal.chips",
 }
 FLOOR |= {
     "portal.signin",
