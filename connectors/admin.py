@@ -23,6 +23,7 @@ from . import (
     choosing,
     conditions,
     connections,
+    diagnosing,
     display,
     locker,
     pauses,
@@ -91,7 +92,8 @@ class ConnectionPages(OwnPages):
         return self.has_view_permission(request)
 
     def get_urls(self) -> list[URLPattern]:
-        own = (*wizard.urls(), *buttons.urls(), *planner.urls(), *choosing.urls(), *replacing.urls())
+        rooms = (wizard, buttons, planner, choosing, replacing, diagnosing)
+        own = (pattern for room in rooms for pattern in room.urls())
         return [*own, *super().get_urls()]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:

@@ -87,8 +87,10 @@ def _counted(now: datetime) -> Iterable[tuple[str, str, int]]:
 
 def _first_of_each(now: datetime) -> QuerySet[Connection]:
     place = Window(RowNumber(), partition_by="connector", order_by=["rank", "workspace__name", "pk"])
-    live = ranked(now).exclude(condition__in=_UNCONNECTED)  # type: ignore[misc]  # the stubs know no annotations
-    return live.annotate(place=place).filter(place__lte=ON_A_CARD).order_by("rank", "workspace__name", "pk")
+    rows: Any = ranked(now)  # the stubs know no annotations
+    live = rows.exclude(condition__in=_UNCONNECTED).annotate(place=place).filter(place__lte=ON_A_CARD)
+    found: QuerySet[Connection] = live.order_by("rank", "workspace__name", "pk")
+    return found
 
 
 def ranked(now: datetime) -> QuerySet[Connection]:

@@ -24,6 +24,7 @@ class Action(StrEnum):
     PERSON_CHANGED = "person changed"
     CONNECTION_DRAFTED = "connection drafted"
     CONNECTION_CHECKED = "connection checked"
+    CONNECTION_DIAGNOSED = "connection diagnosed"
     CONNECTION_ACTIVATED = "connection activated"
     CONNECTION_CHANGED = "connection changed"
     CONNECTION_PAUSED = "connection paused"
