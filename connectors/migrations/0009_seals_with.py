@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("connectors", "0007_trust")]
+    dependencies = [("connectors", "0008_diagnosis")]
 
     operations = [
         migrations.AddField(

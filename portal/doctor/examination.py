@@ -10,7 +10,7 @@ from datetime import datetime
 from django.db import Error
 
 from . import keychain, linked, running, storage
-from .findings import Finding, Seen, Verdict, fail, moot, unknown
+from .findings import Finding, Seen, Verdict, fail, moot, unasked, unknown
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Check:
     database: bool = True  # whether it asks the database
 
 
-_LATER = "Not asked here: `python manage.py doctor` looks at all of it."
+_LATER = "No page looks at all of it: `python manage.py doctor` does."
 CHECKS = (
     Check("Database", "database", "Database", lambda a: storage.answers()),
     Check("Database", "journal", "Journal", lambda a: storage.keeps_a_journal()),
-    Check("Database", "integrity", "Integrity", lambda a: storage.is_whole() if a.thorough else moot(_LATER)),
+    Check("Database", "integrity", "Integrity", lambda a: storage.is_whole() if a.thorough else unasked(_LATER)),
     Check("Database", "migrations", "Migrations", lambda a: storage.migrations_agree()),
     Check("Database", "writing", "Writing", lambda a: storage.can_be_written(a.now)),
     Check("Database", "write-once", "Written once", lambda a: storage.evidence_is_written_once()),
@@ -49,7 +49,7 @@ CHECKS = (
         "Keys",
         "stored-tokens",
         "Stored tokens",
-        lambda a: keychain.stored_tokens_open() if a.thorough else moot(_LATER),
+        lambda a: keychain.stored_tokens_open() if a.thorough else unasked(_LATER),
     ),
     Check("Keys", "keys-copy", "A copy of the keys", lambda a: keychain.copy_elsewhere(), database=False),
     Check("Worker", "worker", "Worker", lambda a: running.worker_lives(a.now)),

@@ -13,7 +13,7 @@ from connectors.models import Connection, ConnectionState, Snapshot
 from connectors.spec import ConnectorError
 
 from ..templatetags.portal import since
-from .findings import Finding, Seen, fail, moot, unknown, warn, well
+from .findings import Finding, Seen, fail, moot, unasked, warn, well
 
 GROUP = "Connections"
 _CODES = {Condition.DEGRADED: "streams-lacking", Condition.ROTATION_DUE: "rotation-due"}
@@ -42,7 +42,7 @@ def connections(now: datetime, live: bool, most: int | None) -> Iterator[Finding
             seen = _asked(row, seen)
         yield Finding(GROUP, f"connection-{row.pk}", row.name, seen, row.pk, registry.get(row.connector))
     if left:
-        yield Finding(GROUP, "connections-left", "The others", unknown(f"{left} more are not shown here: {_ALL}."))
+        yield Finding(GROUP, "connections-left", "The others", unasked(f"{left} more are not shown here: {_ALL}."))
 
 
 _ALL = "the file and the command name all, the list of connections filters them"
