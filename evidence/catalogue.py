@@ -10,7 +10,7 @@ from django.db.models.functions import RowNumber
 
 from connectors import conditions, registry, troubleshooting
 from connectors.conditions import TROUBLED, Condition
-from connectors.models import Connection
+from connectors.models import Connection, ConnectionState
 from connectors.spec import Connector, Group, Hint, ReportSpec, Rule, Stream, fields
 
 ON_A_CARD = 6  # connections; the others are counted
@@ -25,8 +25,8 @@ STANDINGS: Mapping[str, str] = {
     "paused": "Paused",
 }
 _UNCONNECTED = (Condition.DRAFT, Condition.DISCONNECTED)
-_FIRST = {**dict.fromkeys(TROUBLED, 0), Condition.PAUSED: 2, Condition.DRAFT: 3, Condition.DISCONNECTED: 4}
-ORDER = sorted(Condition, key=lambda condition: _FIRST.get(condition, 1))  # what somebody should look at comes first
+_RANKS = {**dict.fromkeys(TROUBLED, 0), Condition.PAUSED: 2, Condition.DRAFT: 3, Condition.DISCONNECTED: 4}
+ORDER = sorted(Condition, key=lambda condition: _RANKS.get(condition, 1))  # what somebody should look at comes first
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,12 @@ class Card:
 
 
 def cards(now: datetime) -> list[Card]:
-    """A card for every connector. Two queries."""
+    """A card for every connector. Three queries."""
     counted: dict[str, dict[Condition, int]] = {}
     for slug, condition, many in _counted(now):
         counted.setdefault(slug, {})[Condition(condition)] = many
     first: dict[str, list[Line]] = {}
-    for row in _first_of_each(now):
+    for row in ranked(now).filter(pk__in=_first_of_each(now)).order_by("rank", "workspace__name", "pk"):
         first.setdefault(row.connector, []).append(Line(row, conditions.of(row)))
     return [
         Card(connector, counted.get(slug, {}), tuple(first.get(slug, ())))
@@ -80,24 +80,33 @@ def cards(now: datetime) -> list[Card]:
 
 
 def _counted(now: datetime) -> Iterable[tuple[str, str, int]]:
-    rows: Any = ranked(now).order_by()
+    rows: Any = conditions.with_condition(Connection.objects.all(), now).order_by()
     counted: Iterable[tuple[str, str, int]] = rows.values_list("connector", "condition").annotate(many=Count("pk"))
     return counted
 
 
-def _first_of_each(now: datetime) -> QuerySet[Connection]:
+def _first_of_each(now: datetime) -> list[int]:
+    """The connections that stand on cards. Only their numbers: the window is drawn over all connections there are."""
     place = Window(RowNumber(), partition_by="connector", order_by=["rank", "workspace__name", "pk"])
-    rows: Any = ranked(now)  # the stubs know no annotations
-    live = rows.exclude(condition__in=_UNCONNECTED).annotate(place=place).filter(place__lte=ON_A_CARD)
-    found: QuerySet[Connection] = live.order_by("rank", "workspace__name", "pk")
-    return found
+    rows: Any = ranked(now).exclude(state__in=(ConnectionState.DRAFT, ConnectionState.DISCONNECTED)).order_by()
+    return [pk for pk, _ in rows.annotate(place=place).filter(place__lte=ON_A_CARD).values_list("pk", "place")]
 
 
 def ranked(now: datetime) -> QuerySet[Connection]:
-    """All connections with their conditions, and `rank`: lower for what somebody should look at."""
+    """All connections with their conditions, and `rank`: lower for what somebody should look at.
+
+    A condition is a costly expression, so it is asked for only where the stored state does not say enough.
+    """
     rows: Any = conditions.with_condition(Connection.objects.select_related("workspace"), now)
-    cases = [When(Q(condition=condition.value), then=Value(rank)) for condition, rank in _FIRST.items()]
-    found: QuerySet[Connection] = rows.annotate(rank=Case(*cases, default=Value(1), output_field=IntegerField()))
+    rank = Case(
+        When(state=ConnectionState.DISCONNECTED, then=Value(_RANKS[Condition.DISCONNECTED])),
+        When(state=ConnectionState.DRAFT, then=Value(_RANKS[Condition.DRAFT])),
+        When(Q(condition__in=TROUBLED), then=Value(0)),
+        When(Q(condition=Condition.PAUSED), then=Value(_RANKS[Condition.PAUSED])),
+        default=Value(1),
+        output_field=IntegerField(),
+    )
+    found: QuerySet[Connection] = rows.annotate(rank=rank)
     return found
 
 

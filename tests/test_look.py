@@ -79,7 +79,17 @@ def urls(nasty: World, people: dict[str, Any]) -> list[str]:
     at = f"/workspaces/{nasty.workspace.pk}"
     reports = [f"{at}/reports/{name}/" for name in ("data-flow", "sources", "destinations", "tracking-plans", "people")]
     return [
-        *("/", "/workspaces/", f"{at}/", f"{at}/snapshots/1/", f"{at}/anomalies/", "/reports/", *reports),
+        *(
+            "/",
+            "/sources/?q=<script>",
+            "/sources/segment/",
+            "/workspaces/",
+            f"{at}/",
+            f"{at}/snapshots/1/",
+            f"{at}/anomalies/",
+            "/reports/",
+            *reports,
+        ),
         *(f"{reports[2]}?q=<script>&f-enabled=%22onload=x&sort=name", f"{reports[3]}?table=rules&size=200"),
         *("/artifacts/", f"/artifacts/{kept.pk}/", "/runs/", f"/runs/{SyncRun.objects.get().pk}/"),
         *("/audit/?q=<b>", "/help/?q=<i>", "/help/timeout/", "/account/password/", "/nothing-here/"),
