@@ -10,9 +10,8 @@ from django.db import connection as database
 from django.test import TransactionTestCase
 from django.utils import timezone
 
+from tests import worlds
 from tests.clocks import Skipping
-
-CORE = ("workspace", "data-flow", "tracking-plans", "people")
 
 
 def pytest_configure() -> None:
@@ -75,18 +74,7 @@ def people(db: None, django_user_model: Any) -> dict[str, Any]:
 @pytest.fixture
 def connected(db: None, region: str, simulator: Any) -> Any:
     """An active connection to the simulator's workspace, never synced."""
-    from connectors import connections, registry
-    from connectors.schedules import Plan
-
-    now = timezone.now()
-    connection = connections.draft(registry.get("segment"), by=None, now=now)
-    connections.set_credential(
-        connection, name="Demo", region=region, token=simulator.tokens["owner"], role="owner", now=now
-    )
-    connection.groups = list(CORE)  # what most tests need; those about all streams choose them
-    connection.save(update_fields=["groups"])
-    assert not connections.check(connection, by=None, now=now).code
-    return connections.activate(connection, plan=Plan("manual"), by=None, now=now)
+    return worlds.connected(simulator, worlds.CORE)  # what most tests need; those about all streams choose them
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from django.core.management import CommandError, call_command, get_commands, loa
 from django.utils import timezone
 
 from connectors import pauses, registry, runs
-from connectors.models import Connection, Snapshot, Workspace
+from connectors.models import Connection, Snapshot
 from connectors.schedules import Plan
 from connectors.segment.simulator import Fault, Simulator, serve
 
@@ -211,41 +211,6 @@ def test_sync_ends_with_2_for_bad_usage(connected: Connection) -> None:
     ended, said = refusal("sync", connected.name)
     assert ended == 2
     assert "already under way" in said
-
-
-@pytest.fixture
-def synced(sync_now: Any) -> Workspace:
-    sync_now()
-    return Workspace.objects.get()
-
-
-@pytest.mark.parametrize("form", ["csv", "pdf", "json"])
-@pytest.mark.parametrize("name", ["data-flow", "sources", "destinations", "tracking-plans", "people"])
-def test_every_report_in_every_format_twice_the_same(synced: Workspace, tmp_path: Path, name: str, form: str) -> None:
-    written = []
-    for at in (1, 2):
-        target = tmp_path / f"{at}.{form}"
-        call_command("report", name, workspace=synced.slug, format=form, output=str(target), stderr=StringIO())
-        written.append(target.read_bytes())
-    assert written[0] == written[1]
-    assert len(written[0]) > 500
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"1.{form}", f"2.{form}"]
-
-
-def test_report_refuses_what_is_not_there(synced: Workspace) -> None:
-    ended, said = refusal("report", "nothing", workspace=synced.slug)
-    assert ended == 2
-    assert "data-flow" in said
-    assert refusal("report", "data-flow", workspace="nobody")[0] == 2
-    assert refusal("report", "data-flow", workspace=synced.slug, snapshot=99)[0] == 2
-    assert refusal("report", "data-flow", workspace=synced.slug, format="csv", table="nothing")[0] == 1
-
-
-def test_verify_prints_what_it_covered(synced: Workspace) -> None:
-    out = StringIO()
-    call_command("verify", json=True, stdout=out)
-    said = json.loads(out.getvalue())
-    assert (said["ok"], said["snapshots"], said["faults"]) == (True, 1, [])
 
 
 def test_thirty_days_are_verified_clean(sync_now: Any, simulator: Simulator) -> None:

@@ -1,6 +1,6 @@
 """A workspace that has been read, for the tests of the pages: made once for a module, and gone after it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,8 @@ from django.utils import timezone
 from connectors.segment.simulator import Simulator, serve
 from tests.clocks import Skipping
 
+CORE = ("workspace", "data-flow", "tracking-plans", "people")
+
 
 @dataclass
 class World:
@@ -22,33 +24,40 @@ class World:
     def workspace(self) -> Any:
         return type(self.connection.workspace).objects.get(pk=self.connection.workspace_id)
 
-    def sync(self) -> Any:
+    def sync(self, streams: tuple[str, ...] = ()) -> Any:
         """Reads the workspace once, in this process; returns the run as it ended."""
         from connectors import runs, sync
 
-        asked = runs.request(self.connection, trigger="command", now=timezone.now(), enqueue=False)
+        asked = runs.request(self.connection, trigger="command", now=timezone.now(), streams=streams, enqueue=False)
         return sync.perform(asked.pk, clock=Skipping())
 
 
 @contextmanager
-def world(blocker: Any, **options: Any) -> Iterator[World]:
-    """A connected workspace of a simulator with these options. Everything is rolled back at the end."""
+def world(blocker: Any, groups: Sequence[str] | None = None, **options: Any) -> Iterator[World]:
+    """A connected workspace of a simulator with these options, of which these groups are read, or the standard ones.
+
+    Everything is rolled back at the end; so is what a test of the module does, at its own end.
+    """
     with (
         blocker.unblock(),
         serve(**{"size": "small", **options}) as simulator,
         override_settings(REGIONS={"segment": {"demo": simulator.url}}),
         transaction.atomic(),
     ):
-        yield World(simulator, _connected(simulator))
+        yield World(simulator, connected(simulator, groups))
         transaction.set_rollback(True)
 
 
-def _connected(simulator: Simulator) -> Any:
+def connected(simulator: Simulator, groups: Sequence[str] | None) -> Any:
+    """An active connection to the simulator's workspace, never synced."""
     from connectors import connections, registry
     from connectors.schedules import Plan
 
     now, token = timezone.now(), simulator.tokens["owner"]
     connection = connections.draft(registry.get("segment"), by=None, now=now)
     connections.set_credential(connection, name="Demo", region="demo", token=token, role="owner", now=now)
-    connections.check(connection, by=None, now=now)
+    if groups is not None:
+        connection.groups = list(groups)
+        connection.save(update_fields=["groups"])
+    assert not connections.check(connection, by=None, now=now).code
     return connections.activate(connection, plan=Plan("manual"), by=None, now=now)
