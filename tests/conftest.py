@@ -1,5 +1,6 @@
 """What all tests share: keys and a data folder of their own, a simulator, and a connected workspace."""
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +13,17 @@ from django.utils import timezone
 
 from tests import worlds
 from tests.clocks import Skipping
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """For `-n auto`: more than there are cores, since the tests that start whole portals mostly wait for them."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores + (cores + 1) // 2
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow tests come first: one that begins when all others have ended would keep everybody waiting."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 def pytest_configure() -> None:

@@ -13,6 +13,8 @@ FOREIGN = (
     *("HOST", "PORT", "PORTAL_WORKER", "WORKERS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "LOG_LEVEL", "TIME_ZONE"),
 )
 
+# A test database need not survive a fall of the server, so no commit waits for its disk.
+os.environ["PGOPTIONS"] = f"{os.environ.get('PGOPTIONS', '')} -c synchronous_commit=off".strip()
 os.environ.update(
     PORTAL_DATA=str(DATA),
     HTTPS="false",

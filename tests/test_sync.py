@@ -13,7 +13,7 @@ from connectors.schedules import Plan
 from connectors.segment.simulator import Fault
 from connectors.spec import Coverage
 from connectors.verification import Counted, verify
-from tests.clocks import Skipping
+from tests.clocks import Acting, Skipping
 
 pytestmark = pytest.mark.django_db
 FEW = ("sources", "destinations")  # for what is not about all streams
@@ -264,16 +264,10 @@ def test_a_run_that_was_taken_away_stops_and_publishes_nothing(
 ) -> None:
     run = runs.request(connected, trigger="test", now=timezone.now(), enqueue=False)
 
-    class Cancelling(Skipping):
-        ticks = 0
+    def cancel() -> None:
+        assert runs.cancel(SyncRun.objects.get(pk=run.pk), None, timezone.now())
 
-        def now(self) -> Any:
-            self.ticks += 1
-            if self.ticks == 20:
-                assert runs.cancel(SyncRun.objects.get(pk=run.pk), None, timezone.now())
-            return super().now()
-
-    ended = driver.perform(run.pk, clock=Cancelling())
+    ended = driver.perform(run.pk, clock=Acting(lambda: len(simulator.requests) > 20, cancel, skip=True))
     assert ended.state == RunState.CANCELLED
     assert not Snapshot.objects.exists()
     assert not StagedRecord.objects.exists()
