@@ -94,10 +94,14 @@ def sync_now(connected: Any) -> Callable[..., Any]:
     """Syncs the connected workspace in this process, without waiting; returns the run as it ended."""
     from connectors import runs
     from connectors import sync as driver
+    from connectors.models import SyncRun
 
     def once(streams: tuple[str, ...] = ()) -> Any:
         run = runs.request(connected, trigger="test", now=timezone.now(), streams=streams, enqueue=False)
-        return driver.perform(run.pk, clock=Skipping())
+        ended = driver.perform(run.pk, clock=Skipping())
+        if ended.pk == SyncRun.objects.order_by("pk").values_list("pk", flat=True)[0]:
+            worlds.analyze()
+        return ended
 
     return once
 

@@ -13,8 +13,9 @@ FOREIGN = (
     *("HOST", "PORT", "PORTAL_WORKER", "WORKERS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "LOG_LEVEL", "TIME_ZONE"),
 )
 
-# A test database need not survive a fall of the server, so no commit waits for its disk.
-os.environ["PGOPTIONS"] = f"{os.environ.get('PGOPTIONS', '')} -c synchronous_commit=off".strip()
+# A test database need not survive a fall of the server, so no commit waits for its disk; and small tables are not worth
+# the compilation of a query.
+os.environ["PGOPTIONS"] = f"{os.environ.get('PGOPTIONS', '')} -c synchronous_commit=off -c jit=off".strip()
 os.environ.update(
     PORTAL_DATA=str(DATA),
     HTTPS="false",

@@ -5,9 +5,9 @@ moment of the clock, half of them by themselves right before or after a statemen
 statement as likely as any other, so that the short steps (claim, `begin`, publishing) are hit as often as the long
 reading. The run is given back as the watchdog gives it back, and done again; the second worker is killed too in two
 rounds of five. With --spread the first kill of each round leaves nothing to chance: it is before the first statement of
-a kind, and the rounds together go evenly through the kinds in the order in which a sync comes to them. In the end nothing but what `outcomes` lists may tell it apart from a run that nobody disturbed;
-`verify` finds nothing, no staged record and no checkpoint is left,
-receipts are numbered without a gap, and the slow lane was asked for once.
+a kind, and the rounds together go evenly through the kinds in the order in which a sync comes to them. In the end
+nothing but what `outcomes` lists may tell it apart from a run that nobody disturbed; `verify` finds nothing, no staged
+record and no checkpoint is left, receipts are numbered without a gap, and the slow lane was asked for once.
 
 Every other round is a second sync of a workspace, a day later, in which 1 % of the records have changed.
 """

@@ -12,7 +12,7 @@ from tests.faults.proofs import judge
 from tests.faults.row import Row
 from tests.faults.stage import Picture, Stage, picture
 from tests.faults.table import ROWS
-from tests.worlds import World, world
+from tests.worlds import World, analyze, world
 
 pytestmark = pytest.mark.django_db
 
@@ -30,6 +30,7 @@ def before(django_db_setup: None, django_db_blocker: Any) -> Iterator[tuple[Worl
         asked = runs.request(made.connection, trigger="test", now=clock.now(), streams=STRUCK, enqueue=False)
         first = sync.perform(asked.pk, clock=clock)
         assert first.state == "published"
+        analyze()
         yield made, picture(first.snapshot), {}
 
 
