@@ -6,17 +6,35 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from portal.adminpages import OwnPages, ReadOnlyPages, when
-from portal.templatetags.portal import DASH, digest, duration, foreign, moment, state
+from portal.templatetags.portal import DASH, digest, duration, environment, foreign, moment, state
 
-from . import buttons, choosing, connections, display, locker, pauses, planner, registry, runlines, schedules, wizard
+from . import (
+    bulk,
+    buttons,
+    choosing,
+    conditions,
+    connections,
+    diagnosing,
+    display,
+    locker,
+    pauses,
+    planner,
+    registry,
+    reminders,
+    replacing,
+    runlines,
+    schedules,
+    wizard,
+)
 from .models import Connection, ConnectionState, Lane, Receipt, Snapshot, SyncRun, Workspace
 from .spec import State
 
@@ -44,23 +62,38 @@ class ServiceFilter(admin.SimpleListFilter):
         return queryset.filter(connector=self.value()) if self.value() else queryset
 
 
+class ConditionFilter(admin.SimpleListFilter):
+    """By the state that the list shows, each with how many there are of it."""
+
+    title, parameter_name = "state", "condition"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        counted = conditions.counts(timezone.now())
+        return [(each.value, f"{each.label} ({many})") for each, many in counted.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(condition=self.value()) if self.value() else queryset
+
+
 @admin.register(Connection)
 class ConnectionPages(OwnPages):
     """The list never loads a token: the model's default manager leaves it out. A draft's page is its next step."""
 
     row_template = "admin/connectors/connection.html"
     heading, add_heading = "Connections", "Connect a service"
-    list_display = ("name", "workspace_name", "standing", "last_sync", "next_time")
+    list_display = ("named", "workspace_name", "standing", "last_sync", "next_time")
     change_list_template = "admin/connectors/connections.html"
-    list_filter = ("state", ServiceFilter)
+    list_filter = (ConditionFilter, "environment", ServiceFilter)
     list_select_related = ("workspace",)
     search_fields = ("name", "workspace__name", "workspace__slug")
+    actions = (bulk.sync, bulk.pause, bulk.resume)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
 
     def get_urls(self) -> list[URLPattern]:
-        own = (*wizard.urls(), *buttons.urls(), *planner.urls(), *choosing.urls())
+        rooms = (wizard, buttons, planner, choosing, replacing, diagnosing)
+        own = (pattern for room in rooms for pattern in room.urls())
         return [*own, *super().get_urls()]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
@@ -68,12 +101,15 @@ class ConnectionPages(OwnPages):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
         newest = SyncRun.objects.filter(connection=OuterRef("pk"), lane=Lane.MAIN).order_by("-pk")
-        return Connection.objects.annotate(
-            last_run=Subquery(newest.values("pk")[:1]),
-            last_state=Subquery(newest.values("state")[:1]),
-            last_time=Subquery(newest.values("queued_at")[:1]),
-            halted=Exists(pauses.standing(None)),
-        ).order_by("name")
+        return (
+            conditions.with_condition(Connection.objects.all(), timezone.now())
+            .annotate(
+                last_run=Subquery(newest.values("pk")[:1]),
+                last_state=Subquery(newest.values("state")[:1]),
+                last_time=Subquery(newest.values("queued_at")[:1]),
+            )
+            .order_by("name")
+        )
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         if not self.has_add_permission(request):
@@ -88,6 +124,10 @@ class ConnectionPages(OwnPages):
     def facts(self, row: Connection, request: HttpRequest) -> dict[str, Any]:
         return _facts(row)
 
+    @admin.display(description="Name", ordering="name")
+    def named(self, connection: Connection) -> SafeString:
+        return format_html("{} {}", foreign(connection.name), environment(connection))
+
     @admin.display(description="Workspace", ordering="workspace__name")
     def workspace_name(self, connection: Connection) -> SafeString:
         connector = registry.get(connection.connector)
@@ -95,14 +135,18 @@ class ConnectionPages(OwnPages):
         place = f", {display.region_title(connector, connection.region)}" if connection.region else ""
         return format_html('{}<span class="sub">{}{}</span>', name, connector.title, place)
 
-    @admin.display(description="State", ordering="state")
+    @admin.display(description="State", ordering="condition")
     def standing(self, connection: Connection) -> SafeString:
-        return _with_code(display.connection_state(connection), connection.error_code)
+        found = conditions.of(connection)
+        since = format_html('<span class="sub">Since {}</span>', moment(found.since)) if found.since else ""
+        return format_html("{}{}", _with_code(found.state, found.code), since)
 
     @admin.display(description="Next sync", ordering="next_sync")
     def next_time(self, connection: Any) -> SafeString | str:
         return (
-            "Everything is paused" if connection.halted and connection.starts_next else moment(connection.starts_next)
+            "Everything is paused"
+            if connection.halted_since and connection.starts_next
+            else moment(connection.starts_next)
         )
 
     @admin.display(description="Last sync", ordering="last_time")
@@ -122,7 +166,7 @@ def _facts(connection: Connection) -> dict[str, Any]:
         "title": connection.name,
         "connection": connection,
         "connector": connector,
-        "mark": display.connection_state(connection),
+        "found": conditions.of(connection),
         "region": display.region_title(connector, connection.region),
         "role": next(
             (r.title for r in connector.guide.roles if r.name == connection.token_role), connection.token_role
@@ -131,6 +175,9 @@ def _facts(connection: Connection) -> dict[str, Any]:
         "pause": pauses.everything(),
         "own_pause": pauses.standing(connection).first(),
         "choice": choosing.shown(connection),
+        "age": reminders.age(connection, timezone.now()),
+        "reminded": reminders.newest(connection),
+        "previous": connections.previous(connection),
         "news": runlines.news(api := runlines.newest_rows([connection])),
         "news_of": dict.fromkeys(row.run for row in api),
         "checked": display.checked(connection),

@@ -9,16 +9,10 @@ from typing import Any, Generic, TypeVar
 from portal.templatetags.portal import said_time
 
 from . import checking, registry, schedules, troubleshooting
-from .models import Connection, ConnectionState, MissedRun, RunState, Schedule, SyncRun
+from .models import Connection, MissedRun, RunState, Schedule, SyncRun
 from .schedules import Plan
 from .spec import Actor, Connector, Coverage, Covered, Hint, Part, State, standing
 
-STATES: Mapping[str, State] = {
-    ConnectionState.DRAFT: State("none", "Draft", "Not finished: nothing is read yet."),
-    ConnectionState.ACTIVE: State("pass", "Active"),
-    ConnectionState.PAUSED: State("off", "Paused", "No sync starts until somebody resumes."),
-    ConnectionState.DISCONNECTED: State("na", "Disconnected", "The token was wiped; what was read stays."),
-}
 RUNS: Mapping[str, State] = {
     RunState.QUEUED: State("run", "Queued"),
     RunState.RUNNING: State("run", "Running"),
@@ -51,13 +45,6 @@ _STREAMS: Mapping[str, State] = {
     checking.READABLE: State("pass", "Readable"),
     checking.NOT_CHECKED: State("none", "Not checked"),
 }
-
-
-def connection_state(connection: Connection) -> State:
-    """The state with its reason; an active connection whose last sync failed says so."""
-    if connection.state == ConnectionState.ACTIVE and connection.error_code:
-        return State("failed", "Last sync failed", connection.error_code)
-    return STATES[connection.state]
 
 
 def run_state(state: str) -> State:

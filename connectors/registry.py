@@ -10,7 +10,9 @@ import connectors
 
 from .spec import Connector, NotDeclared, Region
 
-_NOT_CONNECTORS = frozenset({"locker", "migrations", "management", "reading", "spec"})
+_NOT_CONNECTORS = frozenset(
+    {"connections", "diagnosis", "http", "locker", "migrations", "management", "models", "reading", "spec"}
+)
 
 
 @cache

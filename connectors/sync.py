@@ -17,7 +17,7 @@ from .desk import Desk
 from .http import Client
 from .limits import Limits
 from .locker import Part, StreamResult
-from .models import Connection, Lane, RunState, SyncRun, Workspace
+from .models import Connection, Lane, RunState, Snapshot, SyncRun, Workspace
 from .patience import patiently
 from .reading import Plan, Postponed, Reading, Tempo
 from .spec import Busy, Connector, ConnectorError, Coverage, Denied, Identity, Stream
@@ -42,9 +42,7 @@ def perform(run_id: int, *, clock: Clock | None = None, tempo: Tempo | None = No
     if run is None:
         return SyncRun.objects.get(pk=run_id)
     try:
-        _read_and_publish(run, clock, tempo or TEMPO[run.lane])
-        if run.lane == Lane.MAIN:
-            connections.note_success(run.connection)
+        _note_published(run, _read_and_publish(run, clock, tempo or TEMPO[run.lane]), clock.now())
     except locker.Lost:
         runs.let_go(run, clock.now())
     except Postponed as wait:
@@ -68,6 +66,17 @@ def _refused(run: SyncRun, error: ConnectorError, clock: Clock) -> None:
         _postpone(run, clock.now() + timedelta(seconds=error.wait), clock)
     elif runs.fail(run, clock.now(), error.code, error.message):
         connections.note_failure(run.connection, error.code, clock.now())
+        if error.code in connections.REFUSED:
+            connections.undo(run.connection, by=None, now=clock.now(), code=error.code, only=run.token_fingerprint)
+
+
+def _note_published(run: SyncRun, snapshot: Snapshot, now: datetime) -> None:
+    """What the connection is told of a published reading: a good one also ends the replacement of its token."""
+    lacking = sum(entry["coverage"] in MISSING for entry in locker.coverage_of(snapshot).values())
+    whole = run.lane == Lane.MAIN
+    connections.note_published(run.connection, now, lacking=lacking, whole=whole)
+    if whole:
+        connections.settle(run.connection, run.token_fingerprint, now)
 
 
 def _postpone(run: SyncRun, until: datetime, clock: Clock) -> None:
@@ -78,7 +87,7 @@ def _postpone(run: SyncRun, until: datetime, clock: Clock) -> None:
         connections.note_failure(run.connection, "rate-limited", clock.now())
 
 
-def _read_and_publish(run: SyncRun, clock: Clock, tempo: Tempo) -> None:
+def _read_and_publish(run: SyncRun, clock: Clock, tempo: Tempo) -> Snapshot:
     connection, workspace = run.connection, run.connection.workspace
     connector = registry.get(connection.connector)
     assert workspace is not None, "only an active connection is synced"
@@ -89,6 +98,7 @@ def _read_and_publish(run: SyncRun, clock: Clock, tempo: Tempo) -> None:
     client = client_for(connection, receipt=desk.receipts.put, clock=clock)
     try:
         _same_workspace(connection, patiently(lambda: identify(connector, client), desk.alive))
+        _note_answered(run, clock.now())
         plan = _plan(run, workspace, wanted, clock.now(), tempo)
         reading = Reading(
             connector,
@@ -109,7 +119,14 @@ def _read_and_publish(run: SyncRun, clock: Clock, tempo: Tempo) -> None:
         client.stop.set()
         client.close()
         desk.close()
-    _publish(run, workspace, results(reading, connector, connection), clock)
+    return _publish(run, workspace, results(reading, connector, connection), clock)
+
+
+def _note_answered(run: SyncRun, now: datetime) -> None:
+    """The workspace answered the token that this run holds."""
+    with transaction.atomic():
+        runs.keep_alive(run, now)
+        connections.note_token_works(run.connection, now)
 
 
 def _read(reading: Reading, desk: Desk) -> None:
@@ -121,7 +138,7 @@ def _read(reading: Reading, desk: Desk) -> None:
         raise
 
 
-def _publish(run: SyncRun, workspace: Workspace, found: Sequence[StreamResult], clock: Clock) -> None:
+def _publish(run: SyncRun, workspace: Workspace, found: Sequence[StreamResult], clock: Clock) -> Snapshot:
     assert run.started_at is not None
     window = (run.started_at, max(run.started_at, clock.now()))  # a clock may be set back
     locker.begin(run, clock.now())
@@ -136,6 +153,7 @@ def _publish(run: SyncRun, workspace: Workspace, found: Sequence[StreamResult], 
             now=clock.now,
         )
         anomalies.note(snapshot, found)
+    return snapshot
 
 
 def follow_up(run: SyncRun, now: datetime) -> SyncRun | None:

@@ -11,7 +11,8 @@ from functools import cached_property
 from django.db.models import F, Max
 from django.urls import reverse
 
-from connectors import anomalies, display, missed, registry, runlines, schedules, troubleshooting
+from connectors import anomalies, conditions, display, missed, registry, reminders, runlines, schedules, troubleshooting
+from connectors.conditions import Found as Condition
 from connectors.models import (
     Anomaly,
     Connection,
@@ -92,33 +93,25 @@ class Health:
         return later and slow is not None and bool(code) and slow.error_code == code
 
     @cached_property
+    def condition(self) -> Condition | None:
+        """Of the connection; None after it was disconnected."""
+        return conditions.of(self.connection) if self.connection is not None else None
+
+    @property
     def state(self) -> State:
-        """The workspace in one state and word."""
-        if self.run is not None and self.run.active:
-            return State("run", "Syncing")
-        if self.connection is None:
+        """The workspace in one state and word: its connection's, and while nothing was read, that."""
+        if self.condition is None:
             return State("na", "Disconnected")
-        if self.connection.error_code:
-            return State("failed", "Slow lane failed" if self._by_slow_lane else "Last sync failed")
-        if self.connection.state == ConnectionState.PAUSED:
-            return State("off", "Paused")
-        return self._reading()
-
-    def _reading(self) -> State:
-        if self.snapshot is None:
+        if self.snapshot is None and not self.condition.troubled and self.condition.state.name in ("pass", "partial"):
             return State("none", "Never synced")
-        if self.missing:
-            return State("partial", "Read in part")
-        return State("pass", "Read")
+        return self.condition.state
 
 
-def health(workspaces: Iterable[Workspace]) -> list[Health]:
+def health(workspaces: Iterable[Workspace], now: datetime) -> list[Health]:
     """In the order of `workspaces`; four queries in all."""
     held = list(workspaces)
-    connections = {
-        connection.workspace_id: connection
-        for connection in Connection.objects.filter(workspace__in=held).exclude(state=ConnectionState.DISCONNECTED)
-    }
+    live = Connection.objects.filter(workspace__in=held).exclude(state=ConnectionState.DISCONNECTED)
+    connections = {connection.workspace_id: connection for connection in conditions.with_condition(live, now)}
     snapshots = {
         snapshot.workspace_id: snapshot
         for snapshot in Snapshot.objects.filter(workspace__in=held, seq=F("workspace__head"))
@@ -195,6 +188,8 @@ def _matters(health: Health, now: datetime) -> Iterable[Matter]:
         yield _failure(health, connection)
     if health.run is not None and health.run.state == RunState.ABANDONED:
         yield _abandoned(health, health.run)
+    if reminders.is_near(connection, now):
+        yield _rotation(health, connection, now)
     if missed_by_now := [row for row in health.missed if row.due_at <= now]:
         yield _missed_times(health, missed_by_now)
     if health.slow is not None and health.slow.state in _STOPPED and health.slow is not health.failed:
@@ -278,6 +273,17 @@ def _api_changed(health: Health, rows: Sequence[RunStream]) -> Matter:
         "developer",
         href=reverse("admin:connectors_connection_change", args=[health.connection.pk]) + "#api",
     )
+
+
+def _rotation(health: Health, connection: Connection, now: datetime) -> Matter:
+    """Tokens do not expire by themselves, so somebody must be told that one has come of age."""
+    age = reminders.age(connection, now)
+    assert age is not None
+    what = {0: "The token is due for rotation today", 1: "The token is due for rotation tomorrow"}.get(
+        age.left, f"The token is due for rotation in {age.left} days" if age.left > 0 else "The token is overdue"
+    )
+    why = f"It is {age.days} days old, of {age.policy} that its policy allows. It goes on working until it is replaced."
+    return Matter(age.state, what, why, health.workspace, "admin")
 
 
 def _abandoned(health: Health, run: SyncRun) -> Matter:

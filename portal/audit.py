@@ -24,11 +24,17 @@ class Action(StrEnum):
     PERSON_CHANGED = "person changed"
     CONNECTION_DRAFTED = "connection drafted"
     CONNECTION_CHECKED = "connection checked"
+    CONNECTION_DIAGNOSED = "connection diagnosed"
     CONNECTION_ACTIVATED = "connection activated"
     CONNECTION_CHANGED = "connection changed"
     CONNECTION_PAUSED = "connection paused"
     CONNECTION_RESUMED = "connection resumed"
     CONNECTION_DISCARDED = "connection discarded"
+    CREDENTIAL_REPLACED = "token replaced"
+    CREDENTIAL_SETTLED = "token before wiped"
+    CREDENTIAL_RESTORED = "token before restored"
+    CREDENTIAL_LEAKED = "token leaked"
+    ROTATION_REMINDED = "rotation reminded"
     CONNECTION_DISCONNECTED = "connection disconnected"
     EVERYTHING_PAUSED = "everything paused"
     EVERYTHING_RESUMED = "everything resumed"
@@ -39,6 +45,7 @@ class Action(StrEnum):
     REPORT_CAPTURED = "report captured"
     EXPORTED = "exported"
     VERIFIED = "verified"
+    KEYS_ROTATED = "keys rotated"
 
 
 def clean(text: str, most: int = 254) -> str:

@@ -84,9 +84,15 @@ def people(db: None, django_user_model: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def connected(db: None, region: str, simulator: Any) -> Any:
+def checked_draft(db: None, region: str, simulator: Any) -> Any:
+    """A draft whose token the simulator's workspace has answered."""
+    return worlds.checked_draft(simulator, worlds.CORE)  # what most tests need; those about all streams choose them
+
+
+@pytest.fixture
+def connected(checked_draft: Any) -> Any:
     """An active connection to the simulator's workspace, never synced."""
-    return worlds.connected(simulator, worlds.CORE)  # what most tests need; those about all streams choose them
+    return worlds.activated(checked_draft)
 
 
 @pytest.fixture

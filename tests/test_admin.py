@@ -302,7 +302,7 @@ def test_a_token_that_no_key_opens_is_named_and_the_page_works(
 def test_a_failed_sync_is_explained_on_the_page(boss: Client, connected: Connection) -> None:
     connections.note_failure(connected, "token-rejected", timezone.now())
     said = text(boss.get(f"{BASE}{connected.pk}/change/"))
-    for words in ("Last sync failed", "Cause", "What to do", "Who acts", "token-rejected"):
+    for words in ("Token rejected", "Cause", "What to do", "Who acts", "token-rejected"):
         assert words in said
 
 

@@ -99,7 +99,7 @@ def disconnect(connection: Connection) -> None:
 
 def replace(connection: Connection) -> None:
     held = Connection.objects.get(pk=connection.pk)
-    credentials.seal(held, "sgp_" + "n" * 40)
+    credentials.seal(held, held, "sgp_" + "n" * 40)
     held.save(update_fields=["token", "token_hint", "token_fingerprint"])
 
 

@@ -74,9 +74,9 @@ def test_two_ticks_at_once_do_it_once(daily: Connection) -> None:
     """Both have read the row as it was; the second finds that its time has been taken."""
     late = MONDAY + 3 * DAY + 12 * HOUR
     first, second = fresh(daily), fresh(daily)
-    assert connections._serve(first, late) is not None
+    assert connections.serve(first, late) is not None
     before = rows()
-    assert connections._serve(second, late) is None
+    assert connections.serve(second, late) is None
     assert rows() == before
     assert SyncRun.objects.count() == 1
 
@@ -245,7 +245,7 @@ def test_a_clock_that_ran_far_ahead_and_is_right_again_does_not_stop_the_schedul
         with patch("connectors.tasks.timezone.now", return_value=clock):
             tasks.beat()
     assert fresh(daily).next_sync == turn(daily, 1)
-    assert not [each for each in matters(health(Workspace.objects.all()), later) if "did not run" in each.what]
+    assert not [each for each in matters(health(Workspace.objects.all(), later), later) if "did not run" in each.what]
 
 
 # --- pauses -------------------------------------------------------------------------------------------

@@ -96,7 +96,7 @@ def test_a_snapshot_older_than_two_turns_of_the_schedule_is_stale(read: World) -
     from connectors.models import Schedule, Workspace
     from evidence.health import health, matters
 
-    held = health(Workspace.objects.all())
+    held = health(Workspace.objects.all(), timezone.now())
     assert held[0].connection is not None
     later = timezone.now() + timedelta(days=3)
     for schedule, stale in ((Schedule.MANUAL, False), (Schedule.DAILY, True), (Schedule.WEEKLY, False)):
@@ -576,8 +576,9 @@ def test_lists_ask_the_same_of_many_workspaces_as_of_one(auditor: Any, read: Wor
     now = timezone.now()
     for number in range(12):
         workspace = Workspace.objects.create(connector="segment", remote_id=f"w{number}", slug="w", name=f"W {number}")
+        answered = {"token_fingerprint": f"print {number}", "token_used_at": now}
         connection = Connection.objects.create(
-            name=f"C {number}", connector="segment", workspace=workspace, state="active", created_at=now
+            name=f"C {number}", connector="segment", workspace=workspace, state="active", created_at=now, **answered
         )
         SyncRun.objects.create(connection=connection, state=RunState.FAILED, queued_at=now, error_code="timeout")
         audit.record(audit.Action.SYNC_ENDED, actor=None, target=connection)

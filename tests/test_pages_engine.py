@@ -266,13 +266,13 @@ def test_last_sync_is_the_main_lane_and_the_slow_one_is_told_beside_it(auditor: 
     from evidence.health import health
 
     main = SyncRun.objects.filter(connection=read.connection, lane="main").order_by("-pk")[0]
-    (found,) = health([read.workspace])
+    (found,) = health([read.workspace], timezone.now())
     assert found.run == main
-    assert found.state.word == "Read in part"
+    assert found.state.word == "Degraded"
     assert "Slow lane" not in text(auditor.get("/workspaces/"))
     under_way = slow_run(read, state="running")
-    (found,) = health([read.workspace])
-    assert (found.run, found.slow, found.state.word) == (main, under_way, "Read in part")
+    (found,) = health([read.workspace], timezone.now())
+    assert (found.run, found.slow, found.state.word) == (main, under_way, "Degraded")
     assert "Slow lane: under way" in text(auditor.get(f"{at}/"))
     assert "Slow lane: under way" in text(auditor.get("/"))
 
@@ -286,8 +286,8 @@ def test_a_failed_slow_lane_needs_attention_and_is_named(auditor: Any, read: Wor
     assert "The slow lane did not end well" in said
     assert "Slow lane: failed" in said
     connections.note_failure(read.connection, "timeout", timezone.now())
-    (found,) = health([read.workspace])
-    assert found.state.word == "Slow lane failed"
+    (found,) = health([read.workspace], timezone.now())
+    assert found.state.word == "Unreachable"
     said = text(auditor.get("/"))
     assert "did not end well" not in said, "told once, with the connection's own hint"
     assert said.count("Slow lane: The") == 1

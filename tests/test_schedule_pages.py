@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from connectors import connections, missed, pauses, runs, schedules
 from connectors.missed import Missed
-from connectors.models import Connection, ConnectionState, MissedRun, SyncRun
+from connectors.models import Connection, MissedRun, SyncRun
 from connectors.schedules import Plan
 from portal.models import AuditEntry
 
@@ -243,13 +243,12 @@ def test_pages_ask_as_much_for_many_missed_times_as_for_few(auditor: Client, con
 
 
 def test_a_first_sync_waits_for_the_pause_to_end(
-    boss: Client, connected: Connection, people: dict[str, Any], simulator: Any
+    boss: Client, checked_draft: Connection, people: dict[str, Any], simulator: Any
 ) -> None:
     """The wizard's last step still makes the connection active; nothing of what was done is lost."""
-    Connection.objects.update(state=ConnectionState.DRAFT, workspace=None, next_sync=None)
     pauses.pause_everything(by=people["Administrator"], now=timezone.now())
     answer = boss.post(
-        f"{BASE}{connected.pk}/schedule/", {"schedule": "daily", "at": "06:00", "zone": "UTC"}, follow=True
+        f"{BASE}{checked_draft.pk}/schedule/", {"schedule": "daily", "at": "06:00", "zone": "UTC"}, follow=True
     )
     assert "is active, and was not synced yet. Everything was paused" in text(answer)
     assert (Connection.objects.get().state, SyncRun.objects.count()) == ("active", 0)
@@ -258,10 +257,9 @@ def test_a_first_sync_waits_for_the_pause_to_end(
 
 
 def test_the_wizards_last_step_keeps_what_was_typed_and_shows_the_next_times(
-    boss: Client, connected: Connection
+    boss: Client, checked_draft: Connection
 ) -> None:
-    Connection.objects.update(state=ConnectionState.DRAFT, workspace=None, next_sync=None)
-    url = f"{BASE}{connected.pk}/schedule/"
+    url = f"{BASE}{checked_draft.pk}/schedule/"
     given = {"schedule": "cron", "cron": "0 6,18 * * *", "zone": ZONE, "at": "05:05", "weekday": "2"}
     page = boss.post(url, {**given, "preview": ""})
     assert page.content.decode().count("<time ") == 5

@@ -264,10 +264,11 @@ def test_a_run_that_was_taken_away_stops_and_publishes_nothing(
 ) -> None:
     run = runs.request(connected, trigger="test", now=timezone.now(), enqueue=False)
 
-    def cancel() -> None:
-        assert runs.cancel(SyncRun.objects.get(pk=run.pk), None, timezone.now())
-
-    ended = driver.perform(run.pk, clock=Acting(lambda: len(simulator.requests) > 20, cancel, skip=True))
+    begun = lambda: SyncRun.objects.get(pk=run.pk).records > 0  # noqa: E731
+    cancel = lambda: runs.cancel(SyncRun.objects.get(pk=run.pk), None, timezone.now())  # noqa: E731
+    clock = Acting(begun, cancel, skip=True)
+    ended = driver.perform(run.pk, clock=clock)
+    assert clock.seconds is not None
     assert ended.state == RunState.CANCELLED
     assert not Snapshot.objects.exists()
     assert not StagedRecord.objects.exists()

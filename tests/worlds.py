@@ -54,14 +54,13 @@ def world(blocker: Any, groups: Sequence[str] | None = None, **options: Any) -> 
         override_settings(REGIONS={"segment": {"demo": simulator.url}}),
         transaction.atomic(),
     ):
-        yield World(simulator, connected(simulator, groups))
+        yield World(simulator, activated(checked_draft(simulator, groups)))
         transaction.set_rollback(True)
 
 
-def connected(simulator: Simulator, groups: Sequence[str] | None) -> Any:
-    """An active connection to the simulator's workspace, never synced."""
+def checked_draft(simulator: Simulator, groups: Sequence[str] | None) -> Any:
+    """A draft that reads these groups, or the standard ones, and whose token the simulator's workspace has answered."""
     from connectors import connections, registry
-    from connectors.schedules import Plan
 
     now, token = timezone.now(), simulator.tokens["owner"]
     connection = connections.draft(registry.get("segment"), by=None, now=now)
@@ -70,4 +69,12 @@ def connected(simulator: Simulator, groups: Sequence[str] | None) -> Any:
         connection.groups = list(groups)
         connection.save(update_fields=["groups"])
     assert not connections.check(connection, by=None, now=now).code
-    return connections.activate(connection, plan=Plan("manual"), by=None, now=now)
+    return connection
+
+
+def activated(draft: Any) -> Any:
+    """The same as an active connection that only reads when it is asked to."""
+    from connectors import connections
+    from connectors.schedules import Plan
+
+    return connections.activate(draft, plan=Plan("manual"), by=None, now=timezone.now())

@@ -48,6 +48,7 @@ from .streams import (
     Shape,
     Stream,
     Way,
+    fields,
     one_of,
 )
 
@@ -103,6 +104,7 @@ __all__ = [
     "Unexpected",
     "View",
     "Way",
+    "fields",
     "one_of",
     "standing",
 ]

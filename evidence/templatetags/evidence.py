@@ -46,11 +46,6 @@ def progress_at(run: SyncRun, now: datetime) -> Progress:
 
 
 @register.filter
-def connection_state(connection: Connection) -> State:
-    return display.connection_state(connection)
-
-
-@register.filter
 def schedule(connection: Connection) -> str:
     return display.schedule_words(connection)
 

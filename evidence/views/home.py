@@ -25,7 +25,7 @@ RECENT = 6
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
-    healths = health(Workspace.objects.all())
+    healths = health(Workspace.objects.all(), now)
     runs = SyncRun.objects.select_related("connection__workspace", "snapshot").defer("snapshot__header")
     context = {
         "now": now,

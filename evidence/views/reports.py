@@ -40,7 +40,7 @@ _long: set[tuple[str, str, str]] = set()
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
     page = asked.page(Workspace.objects.all(), request.GET, size=20)
-    held = [(each, registry.get(each.workspace.connector).reports) for each in health(page.object_list)]
+    held = [(each, registry.get(each.workspace.connector).reports) for each in health(page.object_list, timezone.now())]
     return render(request, "evidence/reports.html", {"page": page, "held": held, "now": timezone.now()})
 
 

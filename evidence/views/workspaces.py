@@ -40,7 +40,7 @@ def index(request: HttpRequest) -> HttpResponse:
     context = {
         "q": q,
         "page": page,
-        "healths": health(page.object_list),
+        "healths": health(page.object_list, timezone.now()),
         "pause": pauses.everything(),
         "now": timezone.now(),
     }
@@ -51,7 +51,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @require_safe
 def overview(request: HttpRequest, pk: int) -> HttpResponse:
     workspace = asked.workspace(pk)
-    (found,) = health([workspace])
+    (found,) = health([workspace], timezone.now())
     snapshots = Snapshot.objects.filter(workspace=workspace).defer("header", "signature").select_related("run")
     page = asked.page(snapshots.order_by("-seq"), request.GET, size=SNAPSHOTS)
     context = {

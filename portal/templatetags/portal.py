@@ -59,6 +59,14 @@ def state(mark: Marked | str, word: str = "", badge: bool = False) -> SafeString
     return format_html('<span class="st st-{}{}">{}{}</span>', name, " badge" if badge else "", outline, said)
 
 
+@register.simple_tag
+def environment(row: Any) -> SafeString:
+    """What a workspace is used for, in its colour; nothing where nobody said it. Of a row that has `environment`."""
+    if row is None or not row.environment:
+        return SafeString("")
+    return format_html('<span class="env env-{}">{}</span>', row.environment, row.get_environment_display())
+
+
 @register.filter
 def level(message: Any) -> str:
     """The look's state for one of Django's messages."""
@@ -166,10 +174,12 @@ def number(value: float | None) -> str:
 
 @register.filter
 def size(value: int) -> str:
-    """Bytes in words: `512 bytes`, `14.2 kB`, `1.3 MB`."""
+    """Bytes in words: `512 bytes`, `14.2 kB`, `1.3 MB`, `83.9 GB`."""
     if value < 1000:
         return f"{value} bytes"
-    return f"{value / 1000:,.1f} kB" if value < 1_000_000 else f"{value / 1_000_000:,.1f} MB"
+    if value < 1_000_000:
+        return f"{value / 1000:,.1f} kB"
+    return f"{value / 1_000_000:,.1f} MB" if value < 1_000_000_000 else f"{value / 1_000_000_000:,.1f} GB"
 
 
 @register.filter

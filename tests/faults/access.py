@@ -51,7 +51,7 @@ def _whole_again(stage: Stage, run: SyncRun) -> None:
 def _swap(stage: Stage, token: str) -> None:
     """Somebody replaces the token of the connection."""
     row = Connection.objects.get(pk=stage.connection.pk)
-    credentials.seal(row, stage.simulator.tokens[token])
+    credentials.seal(row, row, stage.simulator.tokens[token])
     row.save(update_fields=["token", "token_hint", "token_fingerprint"])
     stage.connection.refresh_from_db(fields=["token_fingerprint"])
 

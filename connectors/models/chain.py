@@ -1,0 +1,126 @@
+"""What runs leave: receipts, and the tables of the chain. Each model says which module writes it."""
+
+from django.conf import settings
+from django.db import models
+
+from portal.canon import WriteOnce
+
+from .connections import Workspace
+from .runs import SyncRun
+
+
+class Receipt(WriteOnce):
+    """One request as it was answered; never its headers, never its body. Written by `locker.write_receipts`."""
+
+    run = models.ForeignKey(SyncRun, on_delete=models.PROTECT, related_name="receipts")
+    n = models.PositiveIntegerField()
+    path = models.CharField(max_length=500)
+    query = models.CharField(max_length=500, blank=True)
+    status = models.PositiveSmallIntegerField(help_text="0 when no answer came")
+    attempt = models.PositiveSmallIntegerField(default=1)
+    sent_at = models.DateTimeField()
+    ms = models.PositiveIntegerField()
+    size = models.PositiveBigIntegerField()
+    sha256 = models.BinaryField(max_length=32, help_text="Of the body's bytes as they came")
+    request_id = models.CharField(max_length=80, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "n"], name="one_receipt_per_request")]
+        ordering = ["run", "n"]
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.path}"
+
+
+class StagedRecord(models.Model):
+    """A record that a run has read and not yet published. Written and deleted by `locker`."""
+
+    run = models.ForeignKey(SyncRun, on_delete=models.CASCADE, related_name="+")
+    listing = models.PositiveIntegerField(default=0)
+    stream = models.CharField(max_length=60)
+    key = models.CharField(max_length=254)
+    sha256 = models.BinaryField(max_length=32)
+    size = models.PositiveIntegerField()
+    body = models.BinaryField()
+
+    class Meta:
+        indexes = [models.Index(fields=["run", "stream", "key"], name="staged_order")]
+
+    def __str__(self) -> str:
+        return f"{self.stream} {self.key}"
+
+
+class Blob(WriteOnce):
+    """Bytes of evidence, addressed by their sha256. Written by `locker`."""
+
+    sha256 = models.BinaryField(max_length=32, primary_key=True)
+    size = models.PositiveIntegerField(help_text="Bytes before compression")
+    codec = models.CharField(max_length=10, default="zstd")
+    body = models.BinaryField()
+
+    def __str__(self) -> str:
+        return bytes(self.sha256).hex()[:16]
+
+
+class Snapshot(WriteOnce):
+    """What a run published: a numbered, signed header in its workspace's chain. Written by `locker`."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="snapshots")
+    seq = models.PositiveIntegerField()
+    run = models.OneToOneField(SyncRun, on_delete=models.PROTECT, related_name="snapshot")
+    header = models.BinaryField()
+    header_sha256 = models.CharField(max_length=64, unique=True)
+    previous_sha256 = models.CharField(max_length=64)
+    signature = models.BinaryField(max_length=64)
+    key_id = models.CharField(max_length=16)
+    published_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "seq"], name="one_snapshot_per_number"),
+            models.UniqueConstraint(fields=["workspace", "previous_sha256"], name="no_forks"),
+        ]
+        ordering = ["workspace", "-seq"]
+
+    def __str__(self) -> str:
+        return f"Snapshot {self.seq} of {self.workspace}"
+
+
+class Change(WriteOnce):
+    """One record added or changed (its blob) or removed (no blob) by a snapshot. Written by `locker`."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="+", db_index=False)
+    stream = models.CharField(max_length=60)
+    key = models.CharField(max_length=254)
+    seq = models.PositiveIntegerField()
+    sha256 = models.BinaryField(max_length=32, null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "stream", "key", "seq"], name="one_change_per_record")
+        ]
+        indexes = [models.Index(fields=["workspace", "seq"], name="changes_of_a_snapshot")]
+
+    def __str__(self) -> str:
+        return f"{self.stream} {self.key} in {self.seq}"
+
+
+class Anomaly(models.Model):
+    """Something about a snapshot that a person should look at. Written by `anomalies`."""
+
+    snapshot = models.ForeignKey(Snapshot, on_delete=models.PROTECT, related_name="anomalies")
+    stream = models.CharField(max_length=60)
+    title = models.CharField(max_length=120)
+    kind = models.CharField(max_length=20)
+    detail = models.CharField(max_length=500)
+    acknowledged_at = models.DateTimeField(null=True)
+    acknowledged_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    explanation = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["snapshot", "stream"], name="one_anomaly_per_stream")]
+        permissions = [("acknowledge_anomaly", "Can say what explains an anomaly")]
+        ordering = ["-snapshot_id", "stream"]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.stream} in {self.snapshot}"
