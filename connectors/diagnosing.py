@@ -138,12 +138,9 @@ def _page(request: HttpRequest, row: Diagnosis, template: str) -> TemplateRespon
 
 def _shown(step: Step, connector: Connector, *, running: bool) -> dict[str, Any]:
     happened = step.said or step.title
-    trouble = display.trouble(step.code, happened, connector) if step.code and _is_news(step) else None
+    ill = step.code and step.state in (Outcome.FAILED, Outcome.PARTIAL, Outcome.DENIED)
+    trouble = display.trouble(step.code, happened, connector) if ill else None
     return {"step": step, "mark": RUNNING if running else step.mark, "trouble": trouble}
-
-
-def _is_news(step: Step) -> bool:
-    return step.state in (Outcome.FAILED, Outcome.PARTIAL, Outcome.DENIED, Outcome.NOT_TRIED)
 
 
 def urls() -> list[URLPattern]:

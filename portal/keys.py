@@ -87,7 +87,7 @@ def add_fernet_key(environ: Mapping[str, str]) -> Path:
 
     Whoever was first is not overwritten: the file is read again once nobody else writes. Raises NoNewKey.
     """
-    path = private_file(environ)
+    path = private_file(environ).resolve()  # a link stays one
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)  # ends with this process, however it ends
@@ -98,6 +98,7 @@ def add_fernet_key(environ: Mapping[str, str]) -> Path:
         new = path.with_name(f"{path.name}.new")
         new.unlink(missing_ok=True)  # of one that was killed at this
         write_private(new, after)
+        os.chown(new, path.stat().st_uid, path.stat().st_gid)  # whoever runs the portal must go on reading it
         os.replace(new, path)
         os.fsync(folder)
     finally:

@@ -138,12 +138,8 @@ def test_the_navigation_offers_what_a_person_may_open(client: Any, people: dict[
         offered[role] = re.findall(r'<a href="([^"]+)"', side)
     everybody = ["/", "/sources/", "/workspaces/", "/reports/", "/artifacts/", "/runs/", "/audit/"]
     assert offered["Auditor"] == offered["Compliance manager"] == everybody
-    assert offered["Administrator"] == [
-        *everybody,
-        "/admin/connectors/connection/",
-        "/admin/portal/user/",
-        "/admin/doctor/",
-    ]
+    administration = ["/admin/connectors/connection/", "/admin/portal/user/", "/admin/doctor/"]
+    assert offered["Administrator"] == [*everybody, *administration]
     assert offered["Nobody"] == []
     client.force_login(people["Administrator"])
     for url in offered["Administrator"]:

@@ -171,7 +171,8 @@ def test_the_doubt_stands_in_the_pdf(auditor: Any, at: str) -> None:
     import pypdf
 
     data = auditor.get(f"{at}/reports/tracking-plans/export.pdf?snapshot=2").content
-    said = " ".join(" ".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(data)).pages).split())
+    before_the_tables = pypdf.PdfReader(io.BytesIO(data)).pages[:3]
+    said = " ".join(" ".join(page.extract_text() for page in before_the_tables).split())
     assert said.count("absence proves nothing here") >= 2, "on the title page, and where completeness is told"
     assert "1 of 5 tracking plans was denied; its records are as of snapshot 1." in said
     assert "Parts that were not read" in said

@@ -1,6 +1,7 @@
 """Stored tokens come under a new key, whoever kills the command or replaces a token meanwhile; and that is proved."""
 
 import json
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
@@ -242,6 +243,23 @@ def test_a_file_half_written_by_a_killed_one_is_no_trouble(private: Path) -> Non
     assert call("--new")[0] == call("--new")[0] == 0
     assert private.read_text().count(",") == 2
     assert private.read_text().count(OLD) == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_the_file_stays_its_owners(private: Path) -> None:
+    os.chown(private, 12345, 12345)
+    assert call("--new")[0] == 0
+    assert (private.stat().st_uid, private.stat().st_gid) == (12345, 12345)
+    assert private.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_link_to_the_file_stays_a_link(private: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.env"
+    private.rename(elsewhere)
+    private.symlink_to(elsewhere)
+    assert call("--new")[0] == 0
+    assert private.is_symlink()
+    assert f",{OLD}" in elsewhere.read_text()
 
 
 @pytest.mark.parametrize("line", ["", "FERNET_KEYS=\n", f"FERNET_KEYS={OLD}\nFERNET_KEYS={OTHER}\n"])

@@ -10,18 +10,19 @@ from datetime import datetime
 from django.db import Error
 
 from . import keychain, linked, running, storage
-from .findings import Finding, Seen, Verdict, fail, moot, unknown
+from .findings import Finding, Seen, Verdict, fail, moot, unasked, unknown
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What is wished for. live: services and the mail server are asked too; thorough: files are read whole;
-    mail_to: an address that gets a mail."""
+    """What is wished for. live: services and the mail server are asked too; thorough: SQLite's file is read
+    whole and every stored token is opened, which no page does; mail_to: an address that gets a mail."""
 
     now: datetime
     live: bool = False
     thorough: bool = True
     mail_to: str = ""
+    most: int | None = None  # connections, those that need a look first
 
 
 @dataclass(frozen=True)
@@ -33,18 +34,23 @@ class Check:
     database: bool = True  # whether it asks the database
 
 
-_LATER = "Not asked here: the command reads the whole file."
+_LATER = "No page looks at all of it: `python manage.py doctor` does."
 CHECKS = (
     Check("Database", "database", "Database", lambda a: storage.answers()),
     Check("Database", "journal", "Journal", lambda a: storage.keeps_a_journal()),
-    Check("Database", "integrity", "Integrity", lambda a: storage.is_whole() if a.thorough else moot(_LATER)),
+    Check("Database", "integrity", "Integrity", lambda a: storage.is_whole() if a.thorough else unasked(_LATER)),
     Check("Database", "migrations", "Migrations", lambda a: storage.migrations_agree()),
     Check("Database", "writing", "Writing", lambda a: storage.can_be_written(a.now)),
     Check("Database", "write-once", "Written once", lambda a: storage.evidence_is_written_once()),
     Check("Keys", "keys", "Keys", lambda a: keychain.there(), database=False),
     Check("Keys", "key-files", "Key files", lambda a: keychain.files_are_private(), database=False),
     Check("Keys", "signing-key", "Signing key", lambda a: keychain.signing_key_is_trusted(), database=False),
-    Check("Keys", "stored-tokens", "Stored tokens", lambda a: keychain.stored_tokens_open()),
+    Check(
+        "Keys",
+        "stored-tokens",
+        "Stored tokens",
+        lambda a: keychain.stored_tokens_open() if a.thorough else unasked(_LATER),
+    ),
     Check("Keys", "keys-copy", "A copy of the keys", lambda a: keychain.copy_elsewhere(), database=False),
     Check("Worker", "worker", "Worker", lambda a: running.worker_lives(a.now)),
     Check("Worker", "queue", "Queue", lambda a: running.queue_moves(a.now)),
@@ -93,7 +99,7 @@ def _connections(asked: Asked, obstacle: str) -> list[Finding]:
     found: list[Finding] = []
 
     def look(asked: Asked) -> Seen:
-        found.extend(linked.connections(asked.now, asked.live))
+        found.extend(linked.connections(asked.now, asked.live, asked.most))
         return moot("Nothing is connected.")
 
     seen = unknown(obstacle) if obstacle else _look(look, asked)

@@ -22,6 +22,7 @@ class Verdict(StrEnum):
     WARN = "warn"
     FAIL = "fail"
     UNKNOWN = "unknown"
+    UNASKED = "not asked"
     MOOT = "not applicable"
 
 
@@ -31,6 +32,7 @@ SHOWN: dict[Verdict, tuple[str, str]] = {
     Verdict.WARN: ("stale", "Warning"),
     Verdict.FAIL: ("fail", "Fail"),
     Verdict.UNKNOWN: ("unknown", "Unknown"),
+    Verdict.UNASKED: ("none", "Not asked"),
     Verdict.MOOT: ("na", "Not applicable"),
 }
 
@@ -58,6 +60,10 @@ def fail(saw: str, *, code: str) -> Seen:
 
 def unknown(saw: str, *, code: str = "") -> Seen:
     return Seen(Verdict.UNKNOWN, saw, code)
+
+
+def unasked(saw: str) -> Seen:
+    return Seen(Verdict.UNASKED, saw)
 
 
 def moot(saw: str) -> Seen:

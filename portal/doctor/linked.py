@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, OuterRef, Subquery
+from django.db.models import Case, IntegerField, OuterRef, Subquery, When
 
 from connectors import conditions, credentials, registry
 from connectors.conditions import Condition
@@ -13,26 +13,39 @@ from connectors.models import Connection, ConnectionState, Snapshot
 from connectors.spec import ConnectorError
 
 from ..templatetags.portal import since
-from .findings import Finding, Seen, fail, moot, warn, well
+from .findings import Finding, Seen, fail, moot, unasked, warn, well
 
 GROUP = "Connections"
 _CODES = {Condition.DEGRADED: "streams-lacking", Condition.ROTATION_DUE: "rotation-due"}
 _WARNED = (Condition.RATE_LIMITED, *_CODES)
 
 
-def connections(now: datetime, live: bool) -> Iterator[Finding]:
+def connections(now: datetime, live: bool, most: int | None) -> Iterator[Finding]:
     """One finding for each that was ever active and is not disconnected; the same number of queries however many.
 
-    `live` asks each active one's service who it is: one request each, and one row read for its token.
+    `most`: only so many, those that need a look first, and one finding for the rest. `live` asks each active one's
+    service who it is: one request each, and one row read for its token.
     """
     newest = Snapshot.objects.filter(workspace=OuterRef("workspace"), seq=OuterRef("workspace__head"))
     held = Connection.objects.exclude(state__in=(ConnectionState.DRAFT, ConnectionState.DISCONNECTED))
-    rows = held.select_related("workspace").annotate(read_at=Subquery(newest.values("published_at")[:1]))
-    for row in conditions.with_condition(rows, now).order_by(F("name"), "pk"):
+    left = max(held.count() - most, 0) if most else 0
+    rows: Any = held.select_related("workspace").annotate(read_at=Subquery(newest.values("published_at")[:1]))
+    rows = conditions.with_condition(rows, now)
+    if left:
+        quiet = Case(When(condition__in=conditions.TROUBLED, then=0), default=1, output_field=IntegerField())
+        rows = rows.annotate(quiet=quiet).order_by("quiet", "name", "pk")[:most]
+    else:
+        rows = rows.order_by("name", "pk")
+    for row in rows:
         seen = _seen(row, now)
         if live and row.state == ConnectionState.ACTIVE and seen.code not in conditions.REJECTED:
             seen = _asked(row, seen)
         yield Finding(GROUP, f"connection-{row.pk}", row.name, seen, row.pk, registry.get(row.connector))
+    if left:
+        yield Finding(GROUP, "connections-left", "The others", unasked(f"{left} more are not shown here: {_ALL}."))
+
+
+_ALL = "the file and the command name all, the list of connections filters them"
 
 
 def _seen(row: Any, now: datetime) -> Seen:

@@ -10,7 +10,7 @@ from .. import access, adminpages
 from .examination import Asked, examine
 from .findings import Finding, Verdict, document, many
 
-MOST_ROWS = 100
+MOST_CONNECTIONS = 100
 
 
 def urls(admin_view: Any) -> list[URLPattern]:
@@ -23,7 +23,7 @@ def urls(admin_view: Any) -> list[URLPattern]:
 def condition(request: HttpRequest) -> HttpResponse:
     access.demand(request, access.MANAGE)
     now = timezone.now()
-    found = examine(Asked(now, thorough=False))
+    found = examine(Asked(now, thorough=False, most=MOST_CONNECTIONS))
     return adminpages.page(
         request,
         "admin/doctor.html",
@@ -45,13 +45,6 @@ def condition_file(request: HttpRequest) -> HttpResponse:
     return answer
 
 
-def _groups(found: list[Finding]) -> list[dict[str, Any]]:
-    """The findings by their groups; of very many connections those that need a look first, and how many are left."""
-    names = list(dict.fromkeys(each.group for each in found))
-    groups = []
-    for name in names:
-        held = [each for each in found if each.group == name]
-        if len(held) > MOST_ROWS:
-            held.sort(key=lambda each: not each.trouble)
-        groups.append({"name": name, "rows": held[:MOST_ROWS], "left": max(0, len(held) - MOST_ROWS)})
-    return groups
+def _groups(found: list[Finding]) -> list[tuple[str, list[Finding]]]:
+    names = dict.fromkeys(each.group for each in found)
+    return [(name, [each for each in found if each.group == name]) for name in names]
