@@ -39,7 +39,7 @@ def unseal(connection: Connection, spare: SpareToken | None = None) -> str:
     cannot be read."""
     row: Token = spare or connection
     try:
-        stored = type(row)._default_manager.only("token").get(pk=row.pk).token
+        stored = type(row)._default_manager.only("token").get(pk=row.pk).token.opened()
     except InvalidToken:
         raise Denied("token-unreadable", "The stored token cannot be decrypted with the keys in FERNET_KEYS.") from None
     owner, _, token = stored.partition(":")

@@ -139,7 +139,7 @@ def test_the_list_asks_as_much_for_many_as_for_few_and_decrypts_nothing(
     assert queries(boss, BASE) == few
     assert "Draft 19" in text(boss.get(BASE))
     with pytest.raises(InvalidToken):
-        _ = Connection.objects.only("token").get(pk=connected.pk).token
+        Connection.objects.only("token").get(pk=connected.pk).token.opened()
 
 
 @pytest.mark.parametrize(
@@ -317,7 +317,7 @@ def test_disconnect_asks_first_then_wipes_and_keeps(
     act(boss, connected, "disconnect")
     row = Connection.objects.get()
     assert (row.state, row.token_fingerprint, row.next_sync) == ("disconnected", "", None)
-    assert Connection.objects.only("token").get().token == ""
+    assert Connection.objects.only("token").get().token.opened() == ""
     assert SyncRun.objects.get(pk=waiting.pk).state == RunState.CANCELLED
     assert (Snapshot.objects.count(), Workspace.objects.count()) == (1, 1)
     page = boss.get(f"{BASE}{connected.pk}/change/")

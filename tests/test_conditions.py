@@ -16,7 +16,7 @@ from connectors import conditions, connections, credentials, pauses, registry, r
 from connectors import sync as driver
 from connectors.conditions import Condition
 from connectors.connections import NotPossible
-from connectors.models import Connection, Lane, RunState, SecretTextField, SpareToken, SyncRun, Workspace
+from connectors.models import Connection, Lane, RunState, Sealed, SpareToken, SyncRun, Workspace
 from connectors.schedules import Plan
 from connectors.segment.simulator import Fault
 from connectors.spec import ConnectorError
@@ -129,14 +129,17 @@ def test_lists_open_no_token_and_ask_the_same_of_many_as_of_few(
 ) -> None:
     client.force_login(people["Administrator"])
     opened: list[str] = []
-    read = SecretTextField.from_db_value
-
-    def counted(field: Any, value: Any, *rest: Any) -> Any:
-        opened.append(str(value)[:20])
-        return read(field, value, *rest)
-
-    monkeypatch.setattr(SecretTextField, "from_db_value", counted)
-    urls = [LIST, f"{LIST}?condition=token-rejected", f"{LIST}?q=Connection+7", "/", "/workspaces/"]
+    monkeypatch.setattr(Sealed, "opened", lambda sealed: opened.append("a token") or "")
+    urls = [
+        LIST,
+        f"{LIST}?condition=token-rejected",
+        f"{LIST}?q=Connection+7",
+        "/",
+        "/workspaces/",
+        "/sources/",
+        "/runs/",
+    ]
+    urls += ["/admin/connectors/syncrun/", "/admin/doctor/", "/sources/segment/"]
     few = []
     for number in (3, 400):
         many_more(number)
@@ -338,7 +341,7 @@ class Life:
                 assert credentials.unseal(row) == self.simulator.tokens[name]
         assert len({row.workspace_id for row in live}) == len(live), self.done
         for row in Connection.objects.filter(state="disconnected").only("token", "token_fingerprint"):
-            assert (row.token, row.token_fingerprint) == ("", ""), self.done
+            assert (row.token.opened(), row.token_fingerprint) == ("", ""), self.done
         ended = SpareToken.objects.exclude(connection__state__in=("active", "paused"))
         assert not ended.exists(), self.done
         shown = {each.pk: each.condition for each in conditions.with_condition(Connection.objects.all(), self.now)}  # type: ignore[attr-defined]

@@ -15,11 +15,36 @@ from ..schedules import LONGEST, WEEKDAYS, Plan
 ROTATION_DAYS = 90  # how old a token may become where nobody says otherwise
 
 
+class Sealed:
+    """A secret as it lies in the database. Loading a row opens nothing: only `opened` does."""
+
+    __slots__ = ("_field", "stored")
+
+    def __init__(self, stored: bytes, field: "SecretTextField") -> None:
+        self.stored, self._field = stored, field
+
+    def opened(self) -> str:
+        """The secret in clear. Raises InvalidToken when no key opens it."""
+        return str(self._field.fernet.decrypt(self.stored), "utf-8")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sealed) and other.stored == self.stored
+
+    def __hash__(self) -> int:
+        return hash(self.stored)
+
+    def __repr__(self) -> str:
+        return "<sealed>"
+
+
 class SecretTextField(EncryptedTextField):  # type: ignore[misc]  # the library has no types
-    """An encrypted text that no dump, no bulk update and no list may carry about.
+    """An encrypted text that no dump, no bulk update and no list may carry about, and that no load decrypts.
 
     `bulk_update` would otherwise store the encryption of its own SQL expression and lose the secret.
     """
+
+    def from_db_value(self, value: Any, *rest: Any) -> Sealed | None:
+        return None if value is None else Sealed(bytes(value), self)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["serialize"] = False
@@ -31,6 +56,8 @@ class SecretTextField(EncryptedTextField):  # type: ignore[misc]  # the library 
         return name, "connectors.models.SecretTextField", args, kwargs
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
+        if isinstance(value, Sealed):
+            return connection.Database.Binary(value.stored)
         return value if hasattr(value, "as_sql") else super().get_db_prep_save(value, connection)
 
 
