@@ -1,5 +1,6 @@
 """Template tags of the evidence pages: what rows of the database and of reports read like."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -11,10 +12,12 @@ from django.utils.safestring import SafeString
 
 from connectors import display, registry, troubleshooting
 from connectors.models import Anomaly, Connection, MissedRun, SyncRun
-from connectors.spec import ANOMALIES, Actor, Coverage, Covered, Hint, Part, State, Table, standing
+from connectors.spec import ANOMALIES, Actor, Coverage, Covered, Difference, Hint, Json, Part, State, Table, standing
 
+from ..changes import MOST_FIELDS, Told, cell
 from ..completeness import account, figures
 from ..progress import Progress, progress
+from ..text import visible
 
 register = template.Library()
 
@@ -127,3 +130,36 @@ def only_table(table: Table, query: Mapping[str, str]) -> dict[str, str | None]:
 @register.simple_tag
 def code_link(code: str) -> SafeString:
     return format_html('<a href="{}"><code>{}</code></a>', reverse("troubleshooting-code", args=[code]), code)
+
+
+# --- changes ------------------------------------------------------------------------------------
+
+
+@register.filter
+def differences(told: Told) -> tuple[Difference, ...]:
+    """As many as a page shows."""
+    return told.differences[:MOST_FIELDS]
+
+
+@register.filter
+def more_differences(told: Told) -> int:
+    return max(0, len(told.differences) - MOST_FIELDS)
+
+
+@register.filter
+def stood(value: Json) -> str | None:
+    """A value of a record for a table, None where nothing stands."""
+    text = cell(value)
+    return None if text is None else visible(text)
+
+
+@register.filter
+def raw(record: Json) -> str:
+    """A record as JSON, its keys in the order of the stored form."""
+    return visible(json.dumps(record, ensure_ascii=False, sort_keys=True, indent=1))
+
+
+@register.filter
+def seen(text: str) -> str:
+    """A text from outside with what hides or reorders it shown as escapes."""
+    return visible(text)
