@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from connectors.spec import ABSENT, Difference, Json, Record, Wording
 
@@ -18,7 +19,6 @@ from .text import visible
 LONGEST_VALUE = 60  # characters of a value inside a sentence
 LONGEST_CELL = 2_000  # of a value in a table of fields; the raw record has all of it
 MOST_TOLD = 3  # differences in one sentence
-MOST_FIELDS = 200  # differences of one record in a table
 VERBS = ("was ", "is ")  # what a predicate may begin with that goes on a sentence
 PROGRAM = {"sha256", "bytes"}  # fields of what the portal keeps of a program
 SECRETS = {"count", "prints"}  # and of a list of secrets
@@ -51,11 +51,25 @@ class Told:
     """
 
     kind: Kind
-    noun: str
-    name: str
     places: tuple[tuple[str, str], ...]
     predicate: str
-    differences: tuple[Difference, ...]
+    wording: Wording
+    before: Record
+    after: Record
+
+    @property
+    def noun(self) -> str:
+        return self.wording.noun
+
+    @cached_property
+    def name(self) -> str:
+        """What the record is called now, or was when it went; "" when only its place names it."""
+        return self.wording.name(self.before if self.kind is Kind.REMOVED else self.after)
+
+    @cached_property
+    def differences(self) -> tuple[Difference, ...]:
+        """Field by field; of a record that came or went, all its fields."""
+        return compare(self.wording, self.before, self.after)
 
     @property
     def subject(self) -> str:
@@ -84,22 +98,18 @@ def tell(wording: Wording, before: Record | None, after: Record | None, names: N
 
     `keys` are those of the records beside it, in the order of `wording.beside`.
     """
-    shown = after if after is not None else before or {}
     places = tuple(
         (place.word, names.get((place.stream, key), key))
         for place, key in zip(wording.beside, keys, strict=True)
         if key
     )
-    found = compare(wording, before or {}, after or {})
     if before is None:
-        kind, predicate = Kind.ADDED, "was added"
-    elif after is None:
-        kind, predicate = Kind.REMOVED, "was removed"
-    elif found:
-        kind, predicate = Kind.CHANGED, _predicate(found, wording)
-    else:
-        kind, predicate = Kind.REWRITTEN, "is only written differently: it means the same as before"
-    return Told(kind, wording.noun, wording.name(shown), places, predicate, found)
+        return Told(Kind.ADDED, places, "was added", wording, {}, after or {})
+    if after is None:
+        return Told(Kind.REMOVED, places, "was removed", wording, before, {})
+    if found := compare(wording, before, after):
+        return Told(Kind.CHANGED, places, _predicate(found, wording), wording, before, after)
+    return Told(Kind.REWRITTEN, places, "is only written differently: it means the same", wording, before, after)
 
 
 def _predicate(found: Sequence[Difference], wording: Wording) -> str:
@@ -149,7 +159,9 @@ def _is_secrets(value: Json) -> bool:
 
 
 def same(before: Json, after: Json) -> bool:
-    return before is after or _spelled(before) == _spelled(after)
+    return repr(before) == repr(after) or _spelled(before) == _spelled(
+        after
+    )  # most are written alike, and repr is quick
 
 
 def _spelled(value: Json) -> str:

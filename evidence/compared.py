@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from connectors.spec import Cell, Column, Report, Row, Table
 
 from . import changes, trail, unknown
-from .changes import KIND_WORDS
+from .changes import KIND_WORDS, Kind
 from .comparison import Asked, Comparison
 from .document import Document, Provenance, moment
 
@@ -24,7 +24,7 @@ COLUMNS = (
 NOTES = (
     "What happened is told from the records of the two snapshots. Changes that were made and undone between them do "
     "not show.",
-    "By whom is inferred: an event of the own audit trail of the service about the same resource, between the two readings. "
+    "By whom is inferred: an event of the service's own audit trail about the same resource, between the two readings. "
     "An event does not say what was changed.",
     "Unknown is not “no change” and not “removed”: what was not read stands among what could not be seen.",
 )
@@ -81,14 +81,15 @@ def _rows(comparison: Comparison, asked: Asked) -> Iterator[Row]:
     people = trail.names(comparison)
     for line in comparison.lines(asked):
         told = line.told
+        fields = told.differences if told.kind is Kind.CHANGED else ()  # whole records stand in the reports
         yield (
             told.sentence,
             KIND_WORDS[told.kind],
             line.stream.title,
             told.name or told.subject,
-            told.fields,
-            tuple(_said(each.path, each.before) for each in told.differences),
-            tuple(_said(each.path, each.after) for each in told.differences),
+            tuple(each.path for each in fields),
+            tuple(_said(each.path, each.before) for each in fields),
+            tuple(_said(each.path, each.after) for each in fields),
             line.seq,
             people.of(line, comparison.connector.wording(line.stream.name).trail),
             line.key,

@@ -29,7 +29,7 @@ class Asked:
     """What of a comparison is wanted.
 
     q      words that all stand in what is told of a record, or in its key
-    field  what a changed field's path has in it
+    field  what a changed field's path has in it; then only records that are there at both ends
     logs   also the streams that only grow, unless one of them is asked for by name
     plain  without what is only written differently
     """
@@ -87,9 +87,8 @@ class Comparison:
 
     def rows(self, asked: Asked) -> QuerySet[Change]:
         """The rows that can be found without reading records, in the connector's order of streams, then by key."""
-        rows = self._all.filter(stream__in=self._wanted(asked))
-        if asked.kind:
-            rows = rows.filter(Q(kind=asked.kind))
+        kind = asked.kind or (locker.CHANGED if asked.field else "")
+        rows = locker.real(self._all.filter(stream__in=self._wanted(asked)), kind)
         order = {name: number for number, name in enumerate(self.streams)}
         places = [When(stream=name, then=Value(number)) for name, number in order.items()]
         return rows.order_by(Case(*places, default=Value(len(order)), output_field=IntegerField()), "key")

@@ -8,7 +8,7 @@ states   a workspace at n      publishing  the next snapshot
 differences  between two of its snapshots
 """
 
-from .differences import ADDED, CHANGED, GONE, REMOVED, bodies, called, differences, history, span, steps, tally
+from .differences import ADDED, CHANGED, GONE, REMOVED, bodies, called, differences, history, real, span, steps, tally
 from .publishing import NO_PREDECESSOR, Part, StreamResult, begin, change_line, leaf, publish
 from .sealing import NONE_KNOWN, Addresses, Sealed, Unpackable, envelope_of, seal
 from .staging import (
@@ -59,6 +59,7 @@ __all__ = [
     "newest",
     "newest_keys",
     "publish",
+    "real",
     "receipt_lines",
     "records",
     "seal",

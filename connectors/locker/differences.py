@@ -1,10 +1,11 @@
 """How a workspace's snapshots differ: queries over the change rows between them, and the records they name."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from django.db.models import BinaryField, Case, CharField, Count, F, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import BinaryField, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from portal import canon
@@ -19,21 +20,20 @@ ADDED, CHANGED, REMOVED = "added", "changed", "removed"
 
 
 def differences(workspace_id: int, older: int, newer: int) -> QuerySet[Change]:
-    """The records that are not the same in snapshot `newer` as in `older`: the newest change row of each between them.
+    """The records that may not be the same in snapshot `newer` as in `older`: the newest row of each between them.
 
-    `was` and `now` are their addresses, GONE where a record is not there; `kind` is added, changed or removed. What
-    was added and removed again in between, or changed and changed back, is no difference.
+    `was` and `now` are their addresses, GONE where a record is not there. What was added and removed again in between,
+    or changed and changed back, has the same in both: `real` leaves it out.
     """
     rows = Change.objects.filter(workspace_id=workspace_id, seq__gt=older, seq__lte=newer)
-    later = _of_the_same().filter(seq__gt=OuterRef("seq"), seq__lte=newer).values("pk")[:1]
-    newest = rows.alias(later=Subquery(later)).filter(later=None)
-    return _kinds(newest, _of_the_same().filter(seq__lte=older))
+    later = _of_the_same().filter(seq__gt=OuterRef("seq"), seq__lte=newer)
+    return _both_ends(rows.filter(~Exists(later)), _of_the_same().filter(seq__lte=older))
 
 
 def steps(workspace_id: int, seqs: Collection[int]) -> QuerySet[Change]:
-    """The change rows of these snapshots, each with what stood before it: `was`, `now`, `kind` as above."""
+    """The change rows of these snapshots, each with what stood before it, as above."""
     rows = Change.objects.filter(workspace_id=workspace_id, seq__in=seqs)
-    return _kinds(rows, _of_the_same().filter(seq__lt=OuterRef("seq")))
+    return _both_ends(rows, _of_the_same().filter(seq__lt=OuterRef("seq")))
 
 
 def history(workspace_id: int, stream: str, key: str) -> QuerySet[Change]:
@@ -41,23 +41,35 @@ def history(workspace_id: int, stream: str, key: str) -> QuerySet[Change]:
     return Change.objects.filter(workspace_id=workspace_id, stream=stream, key=key).order_by("seq")
 
 
+def real(rows: QuerySet[Change], kind: str = "") -> QuerySet[Change]:
+    """Those of `differences` that are different; with `kind`, only those that were added, changed or removed."""
+    there, was = Q(now=_NOTHING), Q(was=_NOTHING)
+    wanted = {"": Q(), ADDED: was, REMOVED: there, CHANGED: ~was & ~there}[kind]
+    return rows.filter(~Q(was=F("now")) & wanted)
+
+
 def tally(rows: QuerySet[Change], *by: str) -> Mapping[tuple[Any, ...], int]:
-    """How many of `differences` or `steps` there are, by these fields of the row and by kind."""
-    counted = rows.order_by().values_list(*by, "kind").annotate(many=Count("pk"))
-    return {tuple(values): many for *values, many in counted}
+    """How many of `differences` or `steps` are different, by these fields of the row and by kind.
+
+    Counted here: the database would look up what stood before once for every mention of it.
+    """
+    found: Counter[tuple[Any, ...]] = Counter()
+    for *values, was, now in rows.order_by().values_list(*by, "was", "now").iterator(2000):
+        if was != now:
+            found[*values, REMOVED if now == GONE else ADDED if was == GONE else CHANGED] += 1
+    return found
+
+
+_NOTHING = Value(GONE, output_field=BinaryField())
 
 
 def _of_the_same() -> QuerySet[Change]:
     return Change.objects.filter(workspace_id=OuterRef("workspace_id"), stream=OuterRef("stream"), key=OuterRef("key"))
 
 
-def _kinds(rows: QuerySet[Change], before: QuerySet[Change]) -> QuerySet[Change]:
-    nothing = Value(GONE, output_field=BinaryField())
-    was = Coalesce(Subquery(before.order_by("-seq").values("sha256")[:1]), nothing, output_field=BinaryField())
-    kinds = When(now=nothing, then=Value(REMOVED)), When(was=nothing, then=Value(ADDED))
-    kind = Case(*kinds, default=Value(CHANGED), output_field=CharField())
-    found = rows.annotate(was=was, now=Coalesce("sha256", nothing, output_field=BinaryField()))
-    return found.filter(~Q(was=F("now"))).annotate(kind=kind)
+def _both_ends(rows: QuerySet[Change], before: QuerySet[Change]) -> QuerySet[Change]:
+    was = Coalesce(Subquery(before.order_by("-seq").values("sha256")[:1]), _NOTHING, output_field=BinaryField())
+    return rows.annotate(was=was, now=Coalesce("sha256", _NOTHING, output_field=BinaryField()))
 
 
 # --- the records --------------------------------------------------------------------------------

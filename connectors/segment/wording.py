@@ -5,7 +5,21 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from ..spec import AuditTrail, Beside, Cell, Compare, Difference, Event, Json, Record, Trail, Wording, name_of, no_name
+from ..spec import (
+    ABSENT,
+    AuditTrail,
+    Beside,
+    Cell,
+    Compare,
+    Difference,
+    Event,
+    Json,
+    Record,
+    Trail,
+    Wording,
+    name_of,
+    no_name,
+)
 from . import schemas
 from .reports import alterations, fields
 
@@ -27,7 +41,7 @@ def as_lines(title: str, words: Callable[[Json], Cell]) -> Compare:
             return () if same else (Difference(path, f"{title} were put in another order or form", before, after),)
         said = [f"“{each}” added" for each in come] + [f"“{each}” removed" for each in gone]
         told = ", ".join(said) if len(said) <= 2 else f"{len(come)} added, {len(gone)} removed"
-        return (Difference(path, f"{title}: {told}", old, new),)
+        return (Difference(path, f"{title}: {told}", old or ABSENT, new or ABSENT),)
 
     return compare
 
@@ -39,8 +53,14 @@ def _lines(cell: Cell) -> list[str]:
 def rights(path: str, before: Json, after: Json) -> Sequence[Difference]:
     """Roles with what each is for."""
     old, new = _rights(before), _rights(after)
-    found = [Difference(f"{path}.{role}", f"role “{role}” was given{on}", after=on) for role, on in _only(new, old)]
-    found += [Difference(f"{path}.{role}", f"role “{role}” was taken away", before=on) for role, on in _only(old, new)]
+    found = [
+        Difference(f"{path}.{role}", f"role “{role}” was given{on}", after=f"{role}{on}")
+        for role, on in _only(new, old)
+    ]
+    found += [
+        Difference(f"{path}.{role}", f"role “{role}” was taken away", before=f"{role}{on}")
+        for role, on in _only(old, new)
+    ]
     for role in sorted(old.keys() & new.keys()):
         if old[role] != new[role]:
             words = f"role “{role}” is now for other resources ({len(old[role])} before, {len(new[role])} now)"

@@ -14,7 +14,7 @@ from connectors import display, registry, troubleshooting
 from connectors.models import Anomaly, Connection, MissedRun, SyncRun
 from connectors.spec import ANOMALIES, Actor, Coverage, Covered, Difference, Hint, Json, Part, State, Table, standing
 
-from ..changes import MOST_FIELDS, Told, cell
+from ..changes import Told, cell
 from ..completeness import account, figures
 from ..progress import Progress, progress
 from ..text import visible
@@ -136,14 +136,13 @@ def code_link(code: str) -> SafeString:
 
 
 @register.filter
-def differences(told: Told) -> tuple[Difference, ...]:
-    """As many as a page shows."""
-    return told.differences[:MOST_FIELDS]
+def first_differences(told: Told, most: int) -> tuple[Difference, ...]:
+    return told.differences[:most]
 
 
 @register.filter
-def more_differences(told: Told) -> int:
-    return max(0, len(told.differences) - MOST_FIELDS)
+def more_differences(told: Told, most: int) -> int:
+    return max(0, len(told.differences) - most)
 
 
 @register.filter

@@ -51,6 +51,7 @@ def index(request: HttpRequest, pk: int) -> HttpResponse:
         "unknown": unknown.shared(comparison.unknown),
         "apart": unknown.by_stream(comparison.unknown).get(wanted.stream),
         "page": page,
+        "found": page.paginator.count if page else None,
         "most": MOST_READ,
         "lines": [(line, people.of(line, comparison.connector.wording(line.stream.name).trail)) for line in lines]
         if people
