@@ -20,7 +20,7 @@ class Moment:
     """One snapshot, or one scheduled time that passed without one.
 
     kinds  added, changed, removed -> how many records
-    first  records of streams that no snapshot before had read: nobody knows whether they are new
+    first  records that differ in what the snapshot before had not read: nobody knows since when
     logs   entries of streams that only grow
     whole, streams  how many of its streams are complete, and how many it names
     """
@@ -48,10 +48,10 @@ def moments(workspace: Workspace, snapshots: Sequence[Snapshot]) -> list[Moment]
     headers = Snapshot.objects.filter(workspace=workspace, seq__in={*seqs, *(seq - 1 for seq in seqs)})
     coverage = {each.seq: locker.coverage_of(each) for each in headers.only("seq", "header")}
     counted: dict[int, Counter[str]] = {seq: Counter() for seq in seqs}
-    for (seq, stream, kind), many in locker.tally(
-        locker.steps(workspace.pk, [seq for seq in seqs if seq > 1]), "seq", "stream"
-    ).items():
-        counted[seq][_sort(coverage.get(seq - 1, {}), stream, kind, logs)] += many
+    rows = locker.steps(workspace.pk, [seq for seq in seqs if seq > 1])
+    for (seq, stream, key, kind), many in locker.tally(rows, "seq", "stream", "key").items():
+        known = _known(coverage.get(seq - 1, {}).get(stream, {}), key)
+        counted[seq][("logs" if stream in logs else kind) if known else "first"] += many
     if 1 in counted:
         counted[1]["first"] = Change.objects.filter(workspace=workspace, seq=1).count()
     odd = dict(
@@ -61,11 +61,11 @@ def moments(workspace: Workspace, snapshots: Sequence[Snapshot]) -> list[Moment]
     return sorted([*found, *_missed(workspace, snapshots)], key=lambda moment: moment.at, reverse=True)
 
 
-def _sort(before: Mapping[str, Any], stream: str, kind: str, logs: set[str]) -> str:
-    """What a change row counts as: a stream that nobody had read before has no new records."""
-    if not before.get(stream, {}).get("as_of"):
-        return "first"
-    return "logs" if stream in logs else kind
+def _known(before: Mapping[str, Any], key: str) -> bool:
+    """Whether the snapshot before knew of the record, or that it was not there."""
+    parts = before.get("parts", {})
+    whole = before.get("coverage") == Coverage.COMPLETE or bool(parts)
+    return whole and not any(key == part or key.startswith(f"{part}/") for part in parts)
 
 
 def _of(snapshot: Snapshot, counted: Counter[str], coverage: Mapping[str, Mapping[str, Any]], odd: int) -> Moment:
