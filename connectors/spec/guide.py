@@ -37,23 +37,43 @@ class TokenRole:
 
     name    what is kept on the connection, 20 characters at most
     doubt   what a list that was read with it cannot prove, a sentence; "" when it sees everything
+    excess  what whoever holds such a token could do that reading does not need, a sentence; "" when nothing
     """
 
     name: str
     title: str
     means: str
     doubt: str = ""
+    excess: str = ""
+
+
+@dataclass(frozen=True)
+class LesserRole:
+    """A role of the service that lets a token without all rights read some streams (`Stream.roles`).
+
+    name     as the service writes it
+    means    what it lets the token read
+    changes  what it lets the token change besides; "" when it only reads
+    plan     the plan that offers it, "" when every plan does
+    """
+
+    name: str
+    means: str
+    changes: str = ""
+    plan: str = ""
 
 
 @dataclass(frozen=True)
 class Guide:
     """What an admin reads before and after there is a token.
 
-    never  what the portal never reads or never keeps, a sentence each
-    hints  what this service adds to the portal's own hints; one with the same code takes the other's place
+    never   what the portal never reads or never keeps, a sentence each
+    hints   what this service adds to the portal's own hints; one with the same code takes the other's place
+    lesser  the roles that streams name, those that only read first
     """
 
     steps: tuple[Step, ...]
     roles: tuple[TokenRole, ...]
     never: tuple[str, ...] = ()
     hints: tuple[Hint, ...] = ()
+    lesser: tuple[LesserRole, ...] = ()

@@ -7,6 +7,8 @@ from .common import (
     LABELS,
     LOGOS,
     OPTIONS,
+    READS_SOURCES,
+    READS_WAREHOUSES,
     SOURCE_READER,
     WAREHOUSE_METADATA,
     WAREHOUSE_READER,
@@ -107,6 +109,7 @@ SOURCES = Stream(
     key=("id",),
     shape=SOURCE,
     gate=SOURCE_READER,
+    roles=(READS_SOURCES,),
     source=DOCS + "Sources",
 )
 DESTINATIONS = Stream(
@@ -118,6 +121,7 @@ DESTINATIONS = Stream(
     key=("id",),
     shape=DESTINATION,
     gate=SOURCE_READER,
+    roles=(READS_SOURCES,),
     refers={"sourceId": "sources"},
     source=DOCS + "Destinations",
 )
@@ -130,6 +134,7 @@ WAREHOUSES = Stream(
     key=("id",),
     shape=WAREHOUSE,
     gate=WAREHOUSE_READER,
+    roles=(READS_WAREHOUSES,),
     source=DOCS + "Warehouses",
 )
 WAREHOUSE_SOURCES = Stream(
@@ -156,5 +161,6 @@ WAREHOUSE_SOURCES = Stream(
     key=("warehouseId", "sourceId"),
     shape={"warehouseId": KEEP, "sourceId": KEEP},
     gate="roles Source Read-only and Warehouse Destination Read-only",
+    roles=(READS_SOURCES, READS_WAREHOUSES),
     source=DOCS + "Warehouses",
 )
