@@ -15,9 +15,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from portal.adminpages import OwnPages, ReadOnlyPages, when
-from portal.templatetags.portal import DASH, digest, duration, foreign, moment, state
+from portal.templatetags.portal import DASH, digest, duration, environment, foreign, moment, state
 
 from . import (
+    bulk,
     buttons,
     choosing,
     conditions,
@@ -27,6 +28,8 @@ from . import (
     pauses,
     planner,
     registry,
+    reminders,
+    replacing,
     runlines,
     schedules,
     wizard,
@@ -77,17 +80,18 @@ class ConnectionPages(OwnPages):
 
     row_template = "admin/connectors/connection.html"
     heading, add_heading = "Connections", "Connect a service"
-    list_display = ("name", "workspace_name", "standing", "last_sync", "next_time")
+    list_display = ("named", "workspace_name", "standing", "last_sync", "next_time")
     change_list_template = "admin/connectors/connections.html"
     list_filter = (ConditionFilter, "environment", ServiceFilter)
     list_select_related = ("workspace",)
     search_fields = ("name", "workspace__name", "workspace__slug")
+    actions = (bulk.sync, bulk.pause, bulk.resume)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
 
     def get_urls(self) -> list[URLPattern]:
-        own = (*wizard.urls(), *buttons.urls(), *planner.urls(), *choosing.urls())
+        own = (*wizard.urls(), *buttons.urls(), *planner.urls(), *choosing.urls(), *replacing.urls())
         return [*own, *super().get_urls()]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
@@ -117,6 +121,10 @@ class ConnectionPages(OwnPages):
 
     def facts(self, row: Connection, request: HttpRequest) -> dict[str, Any]:
         return _facts(row)
+
+    @admin.display(description="Name", ordering="name")
+    def named(self, connection: Connection) -> SafeString:
+        return format_html("{} {}", foreign(connection.name), environment(connection))
 
     @admin.display(description="Workspace", ordering="workspace__name")
     def workspace_name(self, connection: Connection) -> SafeString:
@@ -165,6 +173,9 @@ def _facts(connection: Connection) -> dict[str, Any]:
         "pause": pauses.everything(),
         "own_pause": pauses.standing(connection).first(),
         "choice": choosing.shown(connection),
+        "age": reminders.age(connection, timezone.now()),
+        "reminded": reminders.newest(connection),
+        "previous": connections.previous(connection),
         "news": runlines.news(api := runlines.newest_rows([connection])),
         "news_of": dict.fromkeys(row.run for row in api),
         "checked": display.checked(connection),

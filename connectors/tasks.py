@@ -6,7 +6,7 @@ from django.conf import settings
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from . import connections, runs
+from . import connections, reminders, runs
 from . import sync as driver
 from .models import Heartbeat
 
@@ -21,7 +21,7 @@ def sync(run_id: int) -> str:
 
 
 def beat() -> str:
-    """Proves that the queue is dequeued and worked, and looks after runs: lost ones, due ones, old drafts."""
+    """Proves that the queue is dequeued and worked, and looks after runs, old drafts and tokens of age."""
     now = timezone.now()
     before = Heartbeat.objects.filter(worker=settings.WORKER_NAME).first()
     Heartbeat.objects.update_or_create(worker=settings.WORKER_NAME, defaults={"at": now})
@@ -31,4 +31,12 @@ def beat() -> str:
     runs.wake(now)
     started = connections.start_due(now)
     connections.discard_old_drafts(now)
+    connections.drop_old_offers(now)
+    reminders.remind(now)
+    reminders.queue_mail(now)
     return f"{len(lost)} lost, {len(started)} started, {OrmQ.objects.count()} queued"
+
+
+def send_reminder(reminder_id: int) -> str:
+    """Sends the mail of one reminder; the next beats ask again until it has gone out or a day is over."""
+    return "sent" if reminders.send(reminder_id, timezone.now()) else "not sent yet"

@@ -11,7 +11,7 @@ from functools import cached_property
 from django.db.models import F, Max
 from django.urls import reverse
 
-from connectors import anomalies, conditions, display, missed, registry, runlines, schedules, troubleshooting
+from connectors import anomalies, conditions, display, missed, registry, reminders, runlines, schedules, troubleshooting
 from connectors.conditions import Found as Condition
 from connectors.models import (
     Anomaly,
@@ -188,6 +188,8 @@ def _matters(health: Health, now: datetime) -> Iterable[Matter]:
         yield _failure(health, connection)
     if health.run is not None and health.run.state == RunState.ABANDONED:
         yield _abandoned(health, health.run)
+    if reminders.is_near(connection, now):
+        yield _rotation(health, connection, now)
     if missed_by_now := [row for row in health.missed if row.due_at <= now]:
         yield _missed_times(health, missed_by_now)
     if health.slow is not None and health.slow.state in _STOPPED and health.slow is not health.failed:
@@ -271,6 +273,17 @@ def _api_changed(health: Health, rows: Sequence[RunStream]) -> Matter:
         "developer",
         href=reverse("admin:connectors_connection_change", args=[health.connection.pk]) + "#api",
     )
+
+
+def _rotation(health: Health, connection: Connection, now: datetime) -> Matter:
+    """Tokens do not expire by themselves, so somebody must be told that one has come of age."""
+    age = reminders.age(connection, now)
+    assert age is not None
+    what = {0: "The token is due for rotation today", 1: "The token is due for rotation tomorrow"}.get(
+        age.left, f"The token is due for rotation in {age.left} days" if age.left > 0 else "The token is overdue"
+    )
+    why = f"It is {age.days} days old, of {age.policy} that its policy allows. It goes on working until it is replaced."
+    return Matter(age.state, what, why, health.workspace, "admin")
 
 
 def _abandoned(health: Health, run: SyncRun) -> Matter:

@@ -1,6 +1,6 @@
 """What the admin's pages share: who may open them, and that nothing is changed there except through a verb."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.contrib import admin, messages
@@ -28,7 +28,7 @@ class ReadOnlyPages(admin.ModelAdmin[Any]):
     add_heading = ""
     change_list_template = "admin/portal_list.html"
     add_form_template = change_form_template = "admin/portal_form.html"
-    actions = None
+    actions: Sequence[Callable[..., Any]] | None = None
     list_per_page = 50
     show_full_result_count = False
 

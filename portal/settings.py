@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 import environ
 from csp.constants import NONE, SELF
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.validators import validate_email
 
 from portal import keys
 
@@ -49,14 +50,20 @@ def _switch(name: str, default: bool) -> bool:
     return value in _YES
 
 
+def _may_be_linked(url: str) -> bool:
+    """Whether an address is https, or http on the loopback, where nobody listens in between."""
+    parts = urlsplit(url)
+    loopback = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost", "::1"}
+    return bool(parts.hostname) and (parts.scheme == "https" or loopback)
+
+
 def _regions(name: str) -> dict[str, str]:
     """`name=url` pairs; only https, or http on the loopback, may become an address that gets a token."""
     found = {}
     for pair in filter(None, (part.strip() for part in env.str(name, default="").split(","))):
         label, _, url = pair.partition("=")
         parts = urlsplit(url)
-        loopback = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost", "::1"}
-        if not label.isidentifier() or not parts.hostname or not (parts.scheme == "https" or loopback):
+        if not label.isidentifier() or not _may_be_linked(url):
             raise ImproperlyConfigured(f"{name}: write name=https://host, or http on the loopback, not {pair!r}.")
         found[label] = f"{parts.scheme}://{parts.netloc}"
     return found
@@ -67,6 +74,45 @@ def _database(url: str) -> dict[str, Any]:
     if found.get("ENGINE") not in {"django.db.backends.sqlite3", "django.db.backends.postgresql"}:
         raise ImproperlyConfigured("DATABASE_URL: write sqlite:///file or postgres://user:password@host:port/name.")
     return found
+
+
+_MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465, "consolemail": 0}
+
+
+def _mail(url: str) -> dict[str, Any]:
+    """Django's settings for the mail server at this address, none for no address.
+
+    The address holds a password, so it is never repeated in a message.
+    """
+    if not url:
+        return {}
+    scheme, _, rest = url.partition("://")
+    try:
+        # environ reads a plus as a blank, which in a password it is not.
+        found: dict[str, Any] = environ.Env.email_url_config(f"{scheme}://{rest.replace('+', '%2B')}")
+    except (ValueError, ImproperlyConfigured):
+        found = {}
+    if scheme not in _MAIL_PORTS or set("?#") & set(url) or not (found.get("EMAIL_HOST") or scheme == "consolemail"):
+        raise ImproperlyConfigured(
+            "EMAIL_URL: write smtp+tls://user:password@host:587, smtp+ssl://user:password@host:465, smtp://host or "
+            "consolemail://; other signs than letters and digits in user and password as %XX."
+        )
+    return found | {"EMAIL_PORT": found["EMAIL_PORT"] or _MAIL_PORTS[scheme]}
+
+
+def _mail_from(address: str) -> str:
+    try:
+        validate_email(address)
+    except ValidationError:
+        raise ImproperlyConfigured("MAIL_FROM must be an address such as portal@example.com.") from None
+    return address
+
+
+def _portal_url(url: str) -> str:
+    parts = urlsplit(url)
+    if not _may_be_linked(url) or parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ImproperlyConfigured(f"PORTAL_URL: write https://host, or http on the loopback, not {url!r}.")
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 # --- secrets and doors ---
@@ -175,6 +221,22 @@ Q_CLUSTER = {
     "label": "Worker",
 }
 COLLECT_TASK = "connectors.tasks.sync"
+
+# --- mail: nothing is sent without EMAIL_URL; with it, who sends and where links lead must be known ---
+_server = _mail(env.str("EMAIL_URL", default="").strip())
+SENDS_MAIL = bool(_server)
+EMAIL_BACKEND = _server.get("EMAIL_BACKEND", "django.core.mail.backends.dummy.EmailBackend")
+EMAIL_HOST, EMAIL_PORT = _server.get("EMAIL_HOST") or "", _server.get("EMAIL_PORT", 0)
+EMAIL_HOST_USER = _server.get("EMAIL_HOST_USER") or ""
+EMAIL_HOST_PASSWORD = _server.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = _server.get("EMAIL_USE_TLS", False), _server.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10  # seconds, for each step of the talk with the server
+MAIL_FROM = DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("MAIL_FROM", default="").strip()
+PORTAL_URL = env.str("PORTAL_URL", default="").strip()
+if SENDS_MAIL or MAIL_FROM:
+    _mail_from(MAIL_FROM)
+if SENDS_MAIL or PORTAL_URL:
+    PORTAL_URL = _portal_url(PORTAL_URL)
 
 # --- sign-in ---
 LOGIN_URL = "login"

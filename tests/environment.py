@@ -11,6 +11,7 @@ atexit.register(shutil.rmtree, DATA, ignore_errors=True)
 FOREIGN = (
     *("SIGNING_KEY_FILE", "TRUSTED_KEYS_FILE", "SEGMENT_REGIONS", "DEBUG", "ALLOWED_HOSTS", "PROXY_HOPS"),
     *("HOST", "PORT", "PORTAL_WORKER", "WORKERS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "LOG_LEVEL", "TIME_ZONE"),
+    *("EMAIL_URL", "MAIL_FROM", "PORTAL_URL"),
 )
 
 os.environ.update(

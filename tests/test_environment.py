@@ -99,6 +99,9 @@ def _settings(value: str, data: Path) -> subprocess.CompletedProcess[str]:
         ("HTTPS=nope", "HTTPS must be true or false, not 'nope'."),
         ("SECRET_KEY=short", "SECRET_KEY is missing or shorter than 32 characters: run `python manage.py keys`"),
         ("SEGMENT_REGIONS=far=http://example.com", "SEGMENT_REGIONS: write name=https://host, or http on the loopback"),
+        ("EMAIL_URL=smtp://me:pass/word@host", "EMAIL_URL: write smtp+tls://user:password@host:587"),
+        ("EMAIL_URL=smtp+tls://mail.example.com", "MAIL_FROM must be an address such as portal@example.com."),
+        ("PORTAL_URL=http://portal.example.com", "PORTAL_URL: write https://host, or http on the loopback"),
     ],
 )
 def test_a_senseless_value_stops_with_one_sentence(value: str, sentence: str, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from portal.audit import Action, clean
 from portal.models import User
 
 from .. import credentials, missed, pauses, registry, runs, schedules
+from ..conditions import today
 from ..models import Connection, ConnectionState, Environment, Schedule, SpareToken
 from ..schedules import Plan
 from .refusals import LIVE, NotPossible, must_be, wrong_state
@@ -159,7 +160,7 @@ def describe(
     if not 0 <= rotation_days <= LONGEST_POLICY:
         limits = f"Give a whole number of days up to {LONGEST_POLICY}; 0 switches the reminders off."
         raise NotPossible("rotation-invalid", limits, field="rotation_days")
-    if made is not None and made > now.date() + timedelta(days=1):
+    if made is not None and made > today(now) + timedelta(days=1):
         raise NotPossible("made-later", "That day has not come yet: when was the token made?", field="made")
     connection.token_made = made
     wanted = {

@@ -7,9 +7,9 @@ until the first good sync.
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from portal import audit
@@ -17,12 +17,14 @@ from portal.audit import Action
 from portal.models import User
 
 from .. import checking, credentials, pauses, registry, runs
+from ..conditions import today
 from ..http import Client
 from ..models import Connection, ConnectionState, SpareToken, Token
 from ..spec import Connector, Denied, Identity, Region
 from .noting import note_failure, note_token_works
 from .refusals import LIVE, REFUSED, NotPossible, must_be, wrong_state
 
+OFFERS_LIVE = timedelta(days=1)
 OpenClient = Callable[[Connector, Region, str], Client]
 
 
@@ -48,7 +50,7 @@ def put(
     print_ = credentials.token_print(token)
     if holder(print_, connection):
         raise in_use(token)
-    if made is not None and made > now.date() + timedelta(days=1):
+    if made is not None and made > today(now) + timedelta(days=1):
         raise NotPossible("made-later", "That day has not come yet: when was the token made?", field="made")
     credentials.seal(row, connection, token)
     row.token_role, row.token_by, row.token_since, row.token_made = role, by, now, made
@@ -70,7 +72,7 @@ def in_use(token: str) -> NotPossible:
 
 def rotation_day(row: Token, days: int) -> date | None:
     """The day on which the token is as old as the policy allows; None without a token or a policy."""
-    made = row.token_made or (row.token_since.date() if row.token_since else None)
+    made = row.token_made or (today(row.token_since) if row.token_since else None)
     return made + timedelta(days=days) if made and days and row.token_fingerprint else None
 
 
@@ -173,8 +175,13 @@ def offer(
     return spare
 
 
-def candidates(connection: Connection) -> Any:
+def candidates(connection: Connection) -> QuerySet[SpareToken]:
     return SpareToken.objects.filter(connection=connection, kind=SpareToken.CANDIDATE)
+
+
+def offered(connection: Connection) -> SpareToken | None:
+    """A new token that waits beside the one in use, to be tried or to be taken."""
+    return candidates(connection).first()
 
 
 def previous(connection: Connection) -> SpareToken | None:
@@ -301,8 +308,15 @@ def undo(
     return True
 
 
-def drop_offer(connection: Connection) -> None:
-    candidates(connection).delete()
+def drop_offer(connection: Connection) -> bool:
+    """Wipes a token that was offered and not taken; False when there is none."""
+    return bool(candidates(connection).delete()[0])
+
+
+def drop_old_offers(now: datetime) -> int:
+    """Wipes offered tokens that nobody has taken for a day."""
+    left = SpareToken.objects.filter(kind=SpareToken.CANDIDATE, token_since__lt=now - OFFERS_LIVE)
+    return left.delete()[0]
 
 
 # --- leaked ---------------------------------------------------------------------------------------------

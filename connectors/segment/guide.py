@@ -8,6 +8,11 @@ from ..spec import Guide, Hint, LesserRole, Link, Step, TokenRole
 
 _TOKENS = "goto-my-workspace/settings/access-management/tokens"
 
+LINKS = (
+    Link("Tokens in Segment, United States", f"https://app.segment.com/{_TOKENS}"),
+    Link("Tokens in Segment, Europe", f"https://eu1.app.segment.com/{_TOKENS}"),
+)
+
 STEPS = (
     Step(
         "Sign in to Segment as a Workspace Owner",
@@ -18,10 +23,7 @@ STEPS = (
         "Open the page of tokens",
         "Settings > Workspace settings > Access Management > Tokens. The links lead there for the workspace that "
         "you used last. If nothing opens, allow pop-ups for this page or go there by hand.",
-        (
-            Link("Tokens in Segment, United States", f"https://app.segment.com/{_TOKENS}"),
-            Link("Tokens in Segment, Europe", f"https://eu1.app.segment.com/{_TOKENS}"),
-        ),
+        LINKS,
     ),
     Step(
         "Create a Public API token",
@@ -86,6 +88,31 @@ LESSER = (
         "would do as well, and may change more.",
         changes="entity models",
         plan="Business",
+    ),
+)
+
+REVOKE = (
+    Step(
+        "Delete the token in Segment",
+        "A Workspace Owner deletes it under Settings > Workspace settings > Access Management > Tokens. It stops "
+        "working at once. If it is not listed, Segment has revoked it already: it does so with a token that it finds "
+        "in a public repository, and writes to the Workspace Owners.",
+        LINKS,
+    ),
+    Step(
+        "Find out what was done with it",
+        "A Workspace Owner token could change everything in the workspace. Segment's audit trail (Settings > Admin > "
+        "Audit Trail, on the Business plan) shows who did what in the last 90 days; the report “Activity” here shows "
+        "what the portal has kept of it.",
+    ),
+    Step(
+        "Remove it from where it was found",
+        "Take it out of the repository, the chat or the ticket, and treat the write keys and settings that an Owner "
+        "token could read as seen by others.",
+    ),
+    Step(
+        "Make a new token and replace it here",
+        "The connection stays paused until a new token has been proved on the same workspace.",
     ),
 )
 
@@ -179,4 +206,4 @@ HINTS = (
     ),
 )
 
-GUIDE = Guide(STEPS, ROLES, NEVER, HINTS, LESSER)
+GUIDE = Guide(STEPS, ROLES, NEVER, HINTS, REVOKE, LESSER)

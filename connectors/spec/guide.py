@@ -68,6 +68,7 @@ class Guide:
     """What an admin reads before and after there is a token.
 
     never   what the portal never reads or never keeps, a sentence each
+    revoke  what to do in the service with a token that got out
     hints   what this service adds to the portal's own hints; one with the same code takes the other's place
     lesser  the roles that streams name, those that only read first
     """
@@ -76,4 +77,5 @@ class Guide:
     roles: tuple[TokenRole, ...]
     never: tuple[str, ...] = ()
     hints: tuple[Hint, ...] = ()
+    revoke: tuple[Step, ...] = ()
     lesser: tuple[LesserRole, ...] = ()

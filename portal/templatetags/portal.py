@@ -59,6 +59,14 @@ def state(mark: Marked | str, word: str = "", badge: bool = False) -> SafeString
     return format_html('<span class="st st-{}{}">{}{}</span>', name, " badge" if badge else "", outline, said)
 
 
+@register.simple_tag
+def environment(row: Any) -> SafeString:
+    """What a workspace is used for, in its colour; nothing where nobody said it. Of a row that has `environment`."""
+    if row is None or not row.environment:
+        return SafeString("")
+    return format_html('<span class="env env-{}">{}</span>', row.environment, row.get_environment_display())
+
+
 @register.filter
 def level(message: Any) -> str:
     """The look's state for one of Django's messages."""
