@@ -10,7 +10,9 @@ import connectors
 
 from .spec import Connector, NotDeclared, Region
 
-_NOT_CONNECTORS = frozenset({"connections", "locker", "migrations", "management", "models", "reading", "spec"})
+_NOT_CONNECTORS = frozenset(
+    {"connections", "locker", "migrations", "management", "models", "reading", "spec", "wizard"}
+)
 
 
 @cache

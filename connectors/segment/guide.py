@@ -9,8 +9,8 @@ from ..spec import Guide, Hint, LesserRole, Link, Step, TokenRole
 _TOKENS = "goto-my-workspace/settings/access-management/tokens"
 
 LINKS = (
-    Link("Tokens in Segment, United States", f"https://app.segment.com/{_TOKENS}"),
-    Link("Tokens in Segment, Europe", f"https://eu1.app.segment.com/{_TOKENS}"),
+    Link("Tokens in Segment, United States", f"https://app.segment.com/{_TOKENS}", "us"),
+    Link("Tokens in Segment, Europe", f"https://eu1.app.segment.com/{_TOKENS}", "eu"),
 )
 
 STEPS = (

@@ -18,8 +18,11 @@ class Hint:
 
 @dataclass(frozen=True)
 class Link:
+    """A page of the service. `region`: the region whose page it is, "" for all."""
+
     title: str
     url: str
+    region: str = ""
 
 
 @dataclass(frozen=True)
