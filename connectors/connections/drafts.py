@@ -72,6 +72,7 @@ def set_credential(
         put(connection, connection, pasted, role=role, made=made, by=by, now=now)
     elif not connection.token_fingerprint and not later:
         raise NotPossible("token-missing", "Paste the token that Segment showed once.", field="token")
+    connection.rotate_on = rotation_day(connection, connection.rotation_days)
     try:
         with transaction.atomic():
             # Only what was pasted is written: saving the column itself would encrypt what was deferred.
@@ -82,7 +83,7 @@ def set_credential(
 
 
 def _changed(pasted: str) -> list[str]:
-    always = ["name", "region", "environment", "token_role", "token_made", "capabilities", "checked_at"]
+    always = ["name", "region", "environment", "token_role", "token_made", "rotate_on", "capabilities", "checked_at"]
     sealed = ["token", "token_hint", "token_fingerprint", "token_since", "token_by", "token_used_at"]
     return [*always, *sealed] if pasted else always
 
