@@ -19,6 +19,10 @@ def main() -> None:
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
+        if sys.argv[1:2] == ["doctor"]:
+            from portal.doctor import keyfiles
+
+            raise SystemExit(keyfiles.tell(str(error), as_json="--json" in sys.argv)) from None
         sys.stderr.write(f"{error}\n")
         raise SystemExit(2) from None
 

@@ -5,17 +5,16 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from portal.adminpages import OwnPages, ReadOnlyPages, when
-from portal.templatetags.portal import DASH, digest, duration, environment, foreign, moment, state
+from portal.adminpages import OwnPages, ReadOnlyPages, when, with_code
+from portal.templatetags.portal import DASH, digest, environment, foreign, moment, state
 
 from . import (
     bulk,
@@ -23,6 +22,7 @@ from . import (
     choosing,
     conditions,
     connections,
+    diagnosing,
     display,
     locker,
     pauses,
@@ -31,22 +31,11 @@ from . import (
     reminders,
     replacing,
     runlines,
+    runpages,
     schedules,
     wizard,
 )
 from .models import Connection, ConnectionState, Lane, Receipt, Snapshot, SyncRun, Workspace
-from .spec import State
-
-RECEIPTS_A_PAGE = 100
-
-
-def _with_code(mark: State, code: str) -> SafeString:
-    """A state, and below it the code of what went wrong, which leads to its explanation."""
-    if not code:
-        return state(mark)
-    where = reverse("troubleshooting-code", args=[code])
-    return format_html('{}<span class="sub"><a href="{}"><code>{}</code></a></span>', state(mark), where, code)
-
 
 # --- connections ------------------------------------------------------------------------------------
 
@@ -91,7 +80,8 @@ class ConnectionPages(OwnPages):
         return self.has_view_permission(request)
 
     def get_urls(self) -> list[URLPattern]:
-        own = (*wizard.urls(), *buttons.urls(), *planner.urls(), *choosing.urls(), *replacing.urls())
+        rooms = (wizard, buttons, planner, choosing, replacing, diagnosing)
+        own = (pattern for room in rooms for pattern in room.urls())
         return [*own, *super().get_urls()]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
@@ -137,7 +127,7 @@ class ConnectionPages(OwnPages):
     def standing(self, connection: Connection) -> SafeString:
         found = conditions.of(connection)
         since = format_html('<span class="sub">Since {}</span>', moment(found.since)) if found.since else ""
-        return format_html("{}{}", _with_code(found.state, found.code), since)
+        return format_html("{}{}", with_code(found.state, found.code), since)
 
     @admin.display(description="Next sync", ordering="next_sync")
     def next_time(self, connection: Any) -> SafeString | str:
@@ -191,62 +181,7 @@ def _facts(connection: Connection) -> dict[str, Any]:
 
 # --- sync runs --------------------------------------------------------------------------------------
 
-
-@admin.register(SyncRun)
-class SyncRunPages(OwnPages):
-    row_template = "admin/connectors/run.html"
-    heading = "Sync runs"
-    list_display = (
-        "__str__",
-        "connection_name",
-        "standing",
-        "started_by",
-        "asked",
-        "lasted",
-        "records",
-    )
-    asked = when("queued_at", "Asked for")
-    list_filter = ("state", "lane", "trigger")
-    list_select_related = ("connection",)
-    search_fields = ("connection__name", "error_code")
-    ordering = ("-pk",)
-
-    def get_urls(self) -> list[URLPattern]:
-        return [path("<int:pk>/cancel/", buttons.cancel, name="connectors_syncrun_cancel"), *super().get_urls()]
-
-    def facts(self, row: SyncRun, request: HttpRequest) -> dict[str, Any]:
-        return _run_facts(row, request.GET.get("page", "1"))
-
-    @admin.display(description="Connection", ordering="connection__name")
-    def connection_name(self, run: SyncRun) -> str:
-        return run.connection.name
-
-    @admin.display(description="State", ordering="state")
-    def standing(self, run: SyncRun) -> SafeString:
-        return _with_code(display.run_state(run.state), run.error_code)
-
-    @admin.display(description="Started by", ordering="trigger")
-    def started_by(self, run: SyncRun) -> str:
-        return display.TRIGGERS.get(run.trigger, run.trigger)
-
-    @admin.display(description="Took")
-    def lasted(self, run: SyncRun) -> SafeString:
-        return format_html('<span class="nw">{}</span>', duration(display.took(run)))
-
-
-def _run_facts(run: SyncRun, page_number: str) -> dict[str, Any]:
-    connector = registry.get(run.connection.connector)
-    return {
-        "title": str(run),
-        "run": run,
-        "mark": display.run_state(run.state),
-        "took": display.took(run),
-        "started_by": display.TRIGGERS.get(run.trigger, run.trigger),
-        "snapshot": Snapshot.objects.filter(run=run).only("seq", "workspace").first(),
-        "trouble": display.trouble(run.error_code, run.error_detail, connector) if run.error_code else None,
-        "lines": runlines.lines(run),
-        "receipts": Paginator(run.receipts.order_by("n"), RECEIPTS_A_PAGE).get_page(page_number),
-    }
+admin.site.register(SyncRun, runpages.SyncRunPages)
 
 
 # --- what the runs left: to be looked at, by nobody to be changed -----------------------------------

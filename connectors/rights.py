@@ -52,7 +52,7 @@ def why(connector: Connector, stream: Stream, found: Cause, role: TokenRole | No
     full = role is not None and not role.doubt
     match found:
         case Cause.ROLE:
-            return f"The token's roles do not cover it. {enough(connector, stream)}"
+            return "The token's roles do not cover it."
         case Cause.PLAN | Cause.OFF:
             return f"The token sees everything, as you said, so it is not its role: {_absent(stream)}."
         case Cause.UNKNOWN if full:

@@ -1,15 +1,16 @@
 """A run stream by stream, as pages show it: how each ended, which parts lack, what is odd, what is new in the API."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import Max
 
 from . import display, registry
-from .display import InGroup, grouped
+from .display import InGroup, Trouble, grouped
 from .models import Connection, RunStream, SyncRun
-from .spec import ANOMALIES, Coverage, Part, State, Stream
+from .spec import ANOMALIES, Connector, Coverage, Part, State, Stream
+from .timings import Figures
 
 # What a reading notices about the service's answers, by kind: which fields, never their values.
 NOTICED: Mapping[str, str] = {
@@ -30,12 +31,22 @@ class News:
 
 @dataclass(frozen=True)
 class Line:
-    """`odd` is what a person should look at: its name and what it means; None when nothing is."""
+    """`odd` is what a person should look at: its name and what it means; None when nothing is. `figures`: its requests,
+    where somebody counted them."""
 
     row: RunStream
     mark: State
     parts: tuple[tuple[str, State], ...]
     odd: tuple[str, str] | None
+    figures: Figures | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What went wrong with some streams in the same way, and what to do about it."""
+
+    trouble: Trouble
+    lines: tuple[Line, ...]
 
 
 @dataclass(frozen=True)
@@ -46,30 +57,47 @@ class Lines:
     marks: tuple[State, ...]
     left: tuple[InGroup[tuple[Stream, str]], ...]
     news: tuple[News, ...]
+    failures: tuple[Failure, ...] = ()
 
     @property
     def unasked(self) -> int:
         return sum(len(group.rows) for group in self.left)
 
 
-def lines(run: SyncRun) -> Lines:
+def lines(run: SyncRun, figures: Mapping[str, Figures] | None = None) -> Lines:
     """One query."""
     connector = registry.get(run.connection.connector)
     rows = list(run.stream_rows.order_by("position"))
-    held = {row.stream: _line(row) for row in rows}
-    left = {stream.name: (stream, _why(stream, run)) for stream in connector.streams if stream.name not in held}
+    held = {row.stream: _line(row, figures) for row in rows}
+    left = {stream.name: (stream, why) for stream, why in unasked(run, connector, held)}
     marks = tuple(line.mark for line in held.values())
-    return Lines(grouped(connector, held), marks, grouped(connector, left) if rows else (), news(rows))
+    others = grouped(connector, left) if rows else ()
+    return Lines(grouped(connector, held), marks, others, news(rows), _failures(held.values(), connector))
 
 
-def _line(row: RunStream) -> Line:
+def unasked(run: SyncRun, connector: Connector, held: Container[str]) -> list[tuple[Stream, str]]:
+    """The streams that a run which holds these did not ask for, and why not."""
+    return [(stream, _why(stream, run)) for stream in connector.streams if stream.name not in held]
+
+
+def _line(row: RunStream, figures: Mapping[str, Figures] | None) -> Line:
     parts = tuple(Part(key, Coverage(said[0]), reason=said[1]) for key, said in row.parts.items())
     return Line(
         row,
         replace(display.stream_state(row.state, row.reason, parts), why=""),
         tuple((part.key, display.stream_state(part.coverage, part.reason)) for part in parts),
         ANOMALIES.get(row.anomaly),
+        figures.get(row.stream, Figures()) if figures is not None else None,
     )
+
+
+def _failures(lines: Iterable[Line], connector: Connector) -> tuple[Failure, ...]:
+    """The streams that were not read, by the code of what went wrong: many often fail for one reason."""
+    found: dict[str, list[Line]] = {}
+    for line in lines:
+        if line.row.code:
+            found.setdefault(line.row.code, []).append(line)
+    return tuple(Failure(display.trouble(code, "", connector), tuple(held)) for code, held in found.items())
 
 
 def _why(stream: Stream, run: SyncRun) -> str:

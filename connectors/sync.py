@@ -17,7 +17,7 @@ from .desk import Desk
 from .http import Client
 from .limits import Limits
 from .locker import Part, StreamResult
-from .models import Connection, Lane, RunState, SyncRun, Workspace
+from .models import Connection, Lane, RunState, Snapshot, SyncRun, Workspace
 from .patience import patiently
 from .reading import Plan, Postponed, Reading, Tempo
 from .spec import Busy, Connector, ConnectorError, Coverage, Denied, Identity, Stream
@@ -42,8 +42,7 @@ def perform(run_id: int, *, clock: Clock | None = None, tempo: Tempo | None = No
     if run is None:
         return SyncRun.objects.get(pk=run_id)
     try:
-        _read_and_publish(run, clock, tempo or TEMPO[run.lane])
-        _note_published(run, clock.now())
+        _note_published(run, _read_and_publish(run, clock, tempo or TEMPO[run.lane]), clock.now())
     except locker.Lost:
         runs.let_go(run, clock.now())
     except Postponed as wait:
@@ -71,12 +70,10 @@ def _refused(run: SyncRun, error: ConnectorError, clock: Clock) -> None:
             connections.undo(run.connection, by=None, now=clock.now(), code=error.code, only=run.token_fingerprint)
 
 
-def _note_published(run: SyncRun, now: datetime) -> None:
+def _note_published(run: SyncRun, snapshot: Snapshot, now: datetime) -> None:
     """What the connection is told of a published reading: a good one also ends the replacement of its token."""
-    workspace, whole = run.connection.workspace, run.lane == Lane.MAIN
-    head = locker.newest(workspace) if workspace else None
-    said = locker.coverage_of(head) if head else {}
-    lacking = sum(entry["coverage"] in MISSING for entry in said.values())
+    lacking = sum(entry["coverage"] in MISSING for entry in locker.coverage_of(snapshot).values())
+    whole = run.lane == Lane.MAIN
     connections.note_published(run.connection, now, lacking=lacking, whole=whole)
     if whole:
         connections.settle(run.connection, run.token_fingerprint, now)
@@ -90,7 +87,7 @@ def _postpone(run: SyncRun, until: datetime, clock: Clock) -> None:
         connections.note_failure(run.connection, "rate-limited", clock.now())
 
 
-def _read_and_publish(run: SyncRun, clock: Clock, tempo: Tempo) -> None:
+def _read_and_publish(run: SyncRun, clock: Clock, tempo: Tempo) -> Snapshot:
     connection, workspace = run.connection, run.connection.workspace
     connector = registry.get(connection.connector)
     assert workspace is not None, "only an active connection is synced"
@@ -122,7 +119,7 @@ def _read_and_publish(run: SyncRun, clock: Clock, tempo: Tempo) -> None:
         client.stop.set()
         client.close()
         desk.close()
-    _publish(run, workspace, results(reading, connector, connection), clock)
+    return _publish(run, workspace, results(reading, connector, connection), clock)
 
 
 def _note_answered(run: SyncRun, now: datetime) -> None:
@@ -141,7 +138,7 @@ def _read(reading: Reading, desk: Desk) -> None:
         raise
 
 
-def _publish(run: SyncRun, workspace: Workspace, found: Sequence[StreamResult], clock: Clock) -> None:
+def _publish(run: SyncRun, workspace: Workspace, found: Sequence[StreamResult], clock: Clock) -> Snapshot:
     assert run.started_at is not None
     window = (run.started_at, max(run.started_at, clock.now()))  # a clock may be set back
     locker.begin(run, clock.now())
@@ -156,6 +153,7 @@ def _publish(run: SyncRun, workspace: Workspace, found: Sequence[StreamResult], 
             now=clock.now,
         )
         anomalies.note(snapshot, found)
+    return snapshot
 
 
 def follow_up(run: SyncRun, now: datetime) -> SyncRun | None:

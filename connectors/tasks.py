@@ -6,7 +6,7 @@ from django.conf import settings
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from . import connections, reminders, runs
+from . import connections, rekeying, reminders, runs
 from . import sync as driver
 from .models import Heartbeat
 
@@ -24,7 +24,8 @@ def beat() -> str:
     """Proves that the queue is dequeued and worked, and looks after runs, old drafts and tokens of age."""
     now = timezone.now()
     before = Heartbeat.objects.filter(worker=settings.WORKER_NAME).first()
-    Heartbeat.objects.update_or_create(worker=settings.WORKER_NAME, defaults={"at": now})
+    said = {"at": now, "seals_with": rekeying.head_print()}
+    Heartbeat.objects.update_or_create(worker=settings.WORKER_NAME, defaults=said)
     if before and before.at - now > SET_BACK:
         connections.recount(now)
     lost = runs.recover(now)

@@ -2,10 +2,12 @@
 
 from django.urls import path
 
-from .views import anomalies, artifacts, auditlog, help, home, reports, runs, snapshots, workspaces
+from .views import anomalies, artifacts, auditlog, help, home, reports, runs, snapshots, sources, workspaces
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("sources/", sources.index, name="sources"),
+    path("sources/<slug:slug>/", sources.source, name="source"),
     path("workspaces/", workspaces.index, name="workspaces"),
     path("workspaces/<int:pk>/", workspaces.overview, name="workspace"),
     path("workspaces/<int:pk>/sync/", workspaces.sync_now, name="sync-now"),

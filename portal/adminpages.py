@@ -9,11 +9,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from . import access
-from .templatetags.portal import moment
+from .templatetags.portal import Marked, moment, state
 
 
 class ReadOnlyPages(admin.ModelAdmin[Any]):
@@ -82,6 +83,14 @@ def when(field: str, title: str) -> Callable[[Any, Any], SafeString]:
         return moment(getattr(row, field))
 
     return shown
+
+
+def with_code(mark: Marked, code: str) -> SafeString:
+    """A state, and below it the code of what went wrong, which leads to its explanation."""
+    if not code:
+        return state(mark)
+    where = reverse("troubleshooting-code", args=[code])
+    return format_html('{}<span class="sub"><a href="{}"><code>{}</code></a></span>', state(mark), where, code)
 
 
 class OwnPages(ReadOnlyPages):

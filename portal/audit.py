@@ -24,6 +24,7 @@ class Action(StrEnum):
     PERSON_CHANGED = "person changed"
     CONNECTION_DRAFTED = "connection drafted"
     CONNECTION_CHECKED = "connection checked"
+    CONNECTION_DIAGNOSED = "connection diagnosed"
     CONNECTION_ACTIVATED = "connection activated"
     CONNECTION_CHANGED = "connection changed"
     CONNECTION_PAUSED = "connection paused"
@@ -44,6 +45,7 @@ class Action(StrEnum):
     REPORT_CAPTURED = "report captured"
     EXPORTED = "exported"
     VERIFIED = "verified"
+    KEYS_ROTATED = "keys rotated"
 
 
 def clean(text: str, most: int = 254) -> str:

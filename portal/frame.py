@@ -28,6 +28,7 @@ NAV: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         "Evidence",
         (
             Entry("home", "Home", "home", access.VIEW),
+            Entry("sources", "Sources", "database", access.VIEW),
             Entry("workspaces", "Workspaces", "workspace", access.VIEW),
             Entry("reports", "Reports", "report", access.VIEW),
             Entry("artifacts", "Artifacts", "artifact", access.VIEW),
@@ -45,6 +46,7 @@ NAV: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("admin:connectors_connection_changelist", "Connections", "plug", access.MANAGE),
             Entry("admin:portal_user_changelist", "People and roles", "people", access.PEOPLE),
+            Entry("admin:doctor", "Condition of the portal", "check", access.MANAGE),
         ),
     ),
 )

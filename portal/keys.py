@@ -5,7 +5,9 @@ FINGERPRINT_KEY (keyed fingerprints and blob salts), and the Ed25519 key that si
 """
 
 import base64
+import fcntl
 import os
+import re
 import secrets
 import sys
 from collections.abc import Mapping
@@ -71,6 +73,37 @@ def make_keys(environ: Mapping[str, str]) -> list[Path]:
     if not signing.exists():
         written += make_signing_key(signing)
     return written
+
+
+class NoNewKey(Exception):
+    """A new key cannot be written into the private file; the message says why."""
+
+
+_FERNET_LINE = re.compile(rb"""^([ \t]*(?:export[ \t]+)?FERNET_KEYS[ \t]*=[ \t]*["']?)(?=[^\s"'])""", re.MULTILINE)
+
+
+def add_fernet_key(environ: Mapping[str, str]) -> Path:
+    """Puts a new key at the head of FERNET_KEYS in the private file, whole or not at all; returns the file.
+
+    Whoever was first is not overwritten: the file is read again once nobody else writes. Raises NoNewKey.
+    """
+    path = private_file(environ).resolve()  # a link stays one
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)  # ends with this process, however it ends
+        before = path.read_bytes() if path.exists() else b""
+        after, many = _FERNET_LINE.subn(rb"\g<1>" + _random_key().encode() + b",", before)
+        if many != 1:
+            raise NoNewKey(f"{path.name} must have one line that begins with FERNET_KEYS=; it has {many}.")
+        new = path.with_name(f"{path.name}.new")
+        new.unlink(missing_ok=True)  # of one that was killed at this
+        write_private(new, after)
+        os.chown(new, path.stat().st_uid, path.stat().st_gid)  # whoever runs the portal must go on reading it
+        os.replace(new, path)
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return path
 
 
 def make_signing_key(path: Path) -> list[Path]:

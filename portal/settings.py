@@ -9,6 +9,7 @@ import socket
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import environ
 from csp.constants import NONE, SELF
@@ -19,6 +20,7 @@ from portal import keys
 
 BASE_DIR = keys.BASE_DIR
 env = environ.Env()
+FERNET_KEYS_IN_FILE = "FERNET_KEYS" not in os.environ  # so that a new one may be written there
 if keys.private_file(os.environ).exists():
     env.read_env(str(keys.private_file(os.environ)))
 DATA_DIR = keys.data_dir(os.environ)
@@ -111,8 +113,15 @@ def _mail_from(address: str) -> str:
 def _portal_url(url: str) -> str:
     parts = urlsplit(url)
     if not _may_be_linked(url) or parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
-        raise ImproperlyConfigured(f"PORTAL_URL: write https://host, or http on the loopback, not {url!r}.")
+        raise ImproperlyConfigured("PORTAL_URL: write https://host, or http on the loopback, and nothing behind it.")
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def _zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (KeyError, ValueError, OSError):
+        raise ImproperlyConfigured(f"TIME_ZONE: write Area/City, for instance Europe/Berlin, not {name!r}.") from None
 
 
 # --- secrets and doors ---
@@ -275,7 +284,7 @@ CONTENT_SECURITY_POLICY = {
 LANGUAGE_CODE = "en-gb"
 USE_I18N = False
 USE_TZ = True
-TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+TIME_ZONE = _zone(env.str("TIME_ZONE", default="UTC"))
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
 STORAGES = {

@@ -29,6 +29,11 @@ class PortalAdminSite(admin.AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         return access.may(request.user, access.MANAGE) or access.may(request.user, access.PEOPLE)
 
+    def get_urls(self) -> list[Any]:
+        from .doctor import page  # it stands on all rooms, and this module is loaded before them
+
+        return [*page.urls(self.admin_view), *super().get_urls()]
+
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
         """Who may not come in is told so at once; every refusal, of the stock pages too, is in the audit log."""
         inner = super().admin_view(view, cacheable)

@@ -79,7 +79,17 @@ def urls(nasty: World, people: dict[str, Any]) -> list[str]:
     at = f"/workspaces/{nasty.workspace.pk}"
     reports = [f"{at}/reports/{name}/" for name in ("data-flow", "sources", "destinations", "tracking-plans", "people")]
     return [
-        *("/", "/workspaces/", f"{at}/", f"{at}/snapshots/1/", f"{at}/anomalies/", "/reports/", *reports),
+        *(
+            "/",
+            "/sources/?q=<script>",
+            "/sources/segment/",
+            "/workspaces/",
+            f"{at}/",
+            f"{at}/snapshots/1/",
+            f"{at}/anomalies/",
+            "/reports/",
+            *reports,
+        ),
         *(f"{reports[2]}?q=<script>&f-enabled=%22onload=x&sort=name", f"{reports[3]}?table=rules&size=200"),
         *("/artifacts/", f"/artifacts/{kept.pk}/", "/runs/", f"/runs/{SyncRun.objects.get().pk}/"),
         *("/audit/?q=<b>", "/help/?q=<i>", "/help/timeout/", "/account/password/", "/nothing-here/"),
@@ -126,9 +136,10 @@ def test_the_navigation_offers_what_a_person_may_open(client: Any, people: dict[
         page = client.get("/").content.decode()
         side = page.partition('<nav class="side"')[2].partition("</nav>")[0]
         offered[role] = re.findall(r'<a href="([^"]+)"', side)
-    everybody = ["/", "/workspaces/", "/reports/", "/artifacts/", "/runs/", "/audit/"]
+    everybody = ["/", "/sources/", "/workspaces/", "/reports/", "/artifacts/", "/runs/", "/audit/"]
     assert offered["Auditor"] == offered["Compliance manager"] == everybody
-    assert offered["Administrator"] == [*everybody, "/admin/connectors/connection/", "/admin/portal/user/"]
+    administration = ["/admin/connectors/connection/", "/admin/portal/user/", "/admin/doctor/"]
+    assert offered["Administrator"] == [*everybody, *administration]
     assert offered["Nobody"] == []
     client.force_login(people["Administrator"])
     for url in offered["Administrator"]:

@@ -119,13 +119,13 @@ def check(
 def _ask(connection: Connection, token: str, open_client: OpenClient | None) -> checking.Found:
     connector = registry.get(connection.connector)
     known = registry.regions(connector)
-    order = _regions_to_try(connector, connection.region, known)
+    order = regions_to_try(connector, connection.region, known)
     make = open_client or (lambda c, region, secret: Client(c, region.origin, secret, tries=2))
     wanted = connector.chosen(connection.groups)
     return checking.check(connector, order, lambda region: make(connector, region, token), wanted)
 
 
-def _regions_to_try(connector: Connector, chosen: str, known: Mapping[str, Region]) -> list[Region]:
+def regions_to_try(connector: Connector, chosen: str, known: Mapping[str, Region]) -> list[Region]:
     """The chosen region first, then the service's own others. A token never goes to an address that only the
     operator's environment knows unless that one was chosen, nor from there to the service."""
     own = [region.name for region in connector.regions]

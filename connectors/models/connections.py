@@ -215,6 +215,30 @@ class SpareToken(Token):
         return f"Spare token of {self.connection_id}"
 
 
+class Diagnosis(models.Model):
+    """Live probes of one connection, step by step, and what each said; never a token. Written by `diagnosis`.
+
+    What is looked at is fixed when it begins: the region, the token (by its fingerprint) and the groups of streams.
+    """
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="diagnoses")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    region = models.CharField(max_length=20)
+    token_fingerprint = models.CharField(max_length=24, blank=True)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    steps: Any = models.JSONField(default=list, help_text="In their order; those that ended say how")
+    done = models.PositiveSmallIntegerField(default=0, help_text="How many steps have ended")
+    claimed_at = models.DateTimeField(null=True, help_text="Since when somebody is at the next step")
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "diagnoses"
+
+    def __str__(self) -> str:
+        return f"Diagnosis {self.pk}"
+
+
 class Reminder(models.Model):
     """That a token comes of age was said: once for each day and number of days before it. Written by `reminders`."""
 

@@ -167,6 +167,9 @@ class Heartbeat(models.Model):
 
     worker = models.CharField(max_length=120, primary_key=True)
     at = models.DateTimeField()
+    seals_with = models.CharField(
+        max_length=24, blank=True, default="", help_text="Fingerprint of the key that its machine encrypts tokens with"
+    )
 
     def __str__(self) -> str:
         return f"{self.worker} at {self.at}"

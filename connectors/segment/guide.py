@@ -206,4 +206,15 @@ HINTS = (
     ),
 )
 
-GUIDE = Guide(STEPS, ROLES, NEVER, HINTS, REVOKE, LESSER)
+LIMITS = (
+    "Segment counts requests by the address that they come from, by token, and by how much each asks for. It publishes "
+    "no limit for the API as a whole; every answer says how much is left, and the portal goes by that.",
+    "For some reads Segment documents a limit of their own; they stand below. All workers of this portal keep them "
+    "together.",
+    "When Segment asks to wait (429), the portal waits as long as Segment says. A token that no other program uses "
+    "waits less.",
+    "What may be asked only a few times a minute is read in the slow lane, by a run of its own after the main one, so "
+    "that the rest does not wait for it.",
+)
+
+GUIDE = Guide(STEPS, ROLES, NEVER, HINTS, LIMITS, REVOKE, LESSER)

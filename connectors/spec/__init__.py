@@ -48,6 +48,7 @@ from .streams import (
     Shape,
     Stream,
     Way,
+    fields,
     one_of,
 )
 
@@ -105,6 +106,7 @@ __all__ = [
     "Unexpected",
     "View",
     "Way",
+    "fields",
     "one_of",
     "standing",
 ]

@@ -71,6 +71,7 @@ class Guide:
     """What an admin reads before and after there is a token.
 
     never   what the portal never reads or never keeps, a sentence each
+    limits  how often the service may be asked, and what the portal makes of it, a sentence each
     revoke  what to do in the service with a token that got out
     hints   what this service adds to the portal's own hints; one with the same code takes the other's place
     lesser  the roles that streams name, those that only read first
@@ -80,5 +81,6 @@ class Guide:
     roles: tuple[TokenRole, ...]
     never: tuple[str, ...] = ()
     hints: tuple[Hint, ...] = ()
+    limits: tuple[str, ...] = ()
     revoke: tuple[Step, ...] = ()
     lesser: tuple[LesserRole, ...] = ()

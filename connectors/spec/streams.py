@@ -1,6 +1,6 @@
 """What is asked of a service, and what of its answers is kept."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -67,6 +67,17 @@ class Moment:
     since: str = ""
 
 
+def fields(shape: Shape, path: str = "") -> Iterator[tuple[str, Rule]]:
+    """The fields that a shape names, as the service spells them, and what happens to each; a list's items share one."""
+    if isinstance(shape, dict):
+        for name, inner in shape.items():
+            yield from fields(inner, f"{path}.{name}" if path else name)
+    elif isinstance(shape, list):
+        yield from fields(shape[0], path)
+    else:
+        yield path, KEEP if isinstance(shape, OneOf) else shape
+
+
 @dataclass(frozen=True, kw_only=True)
 class Way:
     """One way to ask for a stream.
@@ -111,6 +122,7 @@ class Group:
 
     standard  whether it is read unless somebody says otherwise
     caution   why it is not, or what it costs
+    why       what the evidence needs it for, a sentence
     """
 
     name: str
@@ -118,6 +130,7 @@ class Group:
     about: str
     standard: bool = True
     caution: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -174,10 +174,12 @@ def number(value: float | None) -> str:
 
 @register.filter
 def size(value: int) -> str:
-    """Bytes in words: `512 bytes`, `14.2 kB`, `1.3 MB`."""
+    """Bytes in words: `512 bytes`, `14.2 kB`, `1.3 MB`, `83.9 GB`."""
     if value < 1000:
         return f"{value} bytes"
-    return f"{value / 1000:,.1f} kB" if value < 1_000_000 else f"{value / 1_000_000:,.1f} MB"
+    if value < 1_000_000:
+        return f"{value / 1000:,.1f} kB"
+    return f"{value / 1_000_000:,.1f} MB" if value < 1_000_000_000 else f"{value / 1_000_000_000:,.1f} GB"
 
 
 @register.filter

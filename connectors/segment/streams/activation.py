@@ -4,7 +4,10 @@ from ...spec import CODE, DROP, KEEP, Group, Shape, Stream, Way, one_of
 from .common import DOCS, ENGAGE_READER, READS_PROFILES, READS_SOURCES, SOURCE_READER, beside
 
 ACTIVATION = Group(
-    "activation", "Reverse ETL, audiences and traits", "How data comes back out of warehouses and out of profiles."
+    "activation",
+    "Reverse ETL, audiences and traits",
+    "How data comes back out of warehouses and out of profiles.",
+    why="Data flows out again this way, often to advertisers: which audience or query feeds which destination.",
 )
 
 SUMMARY: Shape = {

@@ -16,7 +16,13 @@ from .common import (
     named_by_settings,
 )
 
-DATA_FLOW = Group("data-flow", "Data flow", "Sources, destinations, warehouses, and what is connected to what.")
+DATA_FLOW = Group(
+    "data-flow",
+    "Data flow",
+    "Sources, destinations, warehouses, and what is connected to what.",
+    why="The record of processing and the list of recipients rest on it: where customer data is collected, to "
+    "whom it goes, where it is stored.",
+)
 
 SOURCE: Shape = {
     "id": KEEP,

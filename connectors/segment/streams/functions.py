@@ -3,7 +3,12 @@
 from ...spec import CODE, DROP, KEEP, NAMES, PRINT, Given, Group, Json, Record, Stream, Way, one_of
 from .common import DOCS, FUNCTION_READER, READS_FUNCTIONS, beside
 
-FUNCTIONS_GROUP = Group("functions", "Functions", "Programs of your own that run inside Segment, and where they run.")
+FUNCTIONS_GROUP = Group(
+    "functions",
+    "Functions",
+    "Programs of your own that run inside Segment, and where they run.",
+    why="A program can send data anywhere: that one was added, changed or deployed must not go unseen.",
+)
 GATE = f"Functions; {FUNCTION_READER}"
 
 TYPES = ("DESTINATION", "INSERT_DESTINATION", "INSERT_SOURCE", "INSERT_TRANSFORMATION", "SOURCE")

@@ -4,7 +4,10 @@ from ...spec import DROP, KEEP, PATHS, PRINT, WHOLE, Group, Record, Shape, Strea
 from .common import BUSINESS, DOCS, READS_SOURCES, SOURCE_READER, beside, part
 
 ON_THE_WAY = Group(
-    "on-the-way", "Filters, mappings, transformations", "What changes or stops events on the way to a destination."
+    "on-the-way",
+    "Filters, mappings, transformations",
+    "What changes or stops events on the way to a destination.",
+    why="It shows what is dropped, masked or hashed before data leaves, and which fields each recipient gets.",
 )
 
 SCHEDULE: Shape = {

@@ -3,7 +3,13 @@
 from ...spec import DROP, KEEP, Given, Group, Json, Record, Shape, Stream, Way, one_of
 from .common import BUSINESS, DOCS, ENTITIES_ADMIN, LABELS, OWNER, linked, part
 
-PEOPLE = Group("people", "People and access", "Members, groups, roles, invitations, and what each may do.")
+PEOPLE = Group(
+    "people",
+    "People and access",
+    "Members, groups, roles, invitations, and what each may do.",
+    why="Reviews of access need it: who may see or change customer data, through which group or role, and who is "
+    "about to.",
+)
 GROUPS_GATE = f"Business plan; {OWNER}"
 
 PERMISSIONS: Shape = [

@@ -9,9 +9,18 @@ from ...spec import DROP, KEEP, PRINT, PRINTS, Given, Group, Json, Moment, Strea
 from .common import BUSINESS, DOCS, OWNER, PRIVACY_ADMIN
 
 PRIVACY = Group(
-    "privacy", "Deletion and suppression", "Requests to delete or suppress end users, and what became of them."
+    "privacy",
+    "Deletion and suppression",
+    "Requests to delete or suppress end users, and what became of them.",
+    why="It shows that requests to delete or suppress people were taken up, and how each of them ended.",
 )
-AUDIT_TRAIL = Group("audit-trail", "Audit trail", "Who changed what in the workspace, as Segment itself records it.")
+AUDIT_TRAIL = Group(
+    "audit-trail",
+    "Audit trail",
+    "Who changed what in the workspace, as Segment itself records it.",
+    why="It explains what snapshots can only show: who made a change, and what was changed and changed back "
+    "between two of them.",
+)
 
 OVERLAP = timedelta(seconds=1)  # so that the newest known event comes again, whether or not startTime is inclusive
 

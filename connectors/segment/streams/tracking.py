@@ -3,7 +3,12 @@
 from ...spec import DROP, KEEP, WHOLE, Given, Group, Json, Shape, Stream, Way, one_of
 from .common import BUSINESS, DOCS, READS_PLANS, READS_SOURCES, beside, linked
 
-TRACKING = Group("tracking-plans", "Tracking plans", "What may be collected: plans, rules, and who must follow them.")
+TRACKING = Group(
+    "tracking-plans",
+    "Tracking plans",
+    "What may be collected: plans, rules, and who must follow them.",
+    why="It shows what may be collected at all, and what happens to events that break the rules.",
+)
 PLAN_READER = "Protocols; role Tracking Plan Read-only"
 
 OF_TRAITS: Shape = {

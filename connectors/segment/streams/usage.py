@@ -6,7 +6,12 @@ from datetime import UTC, timedelta
 from ...spec import DROP, KEEP, Given, Group, Json, Moment, Record, Shape, Stream, Way
 from .common import DOCS, OWNER, READS_SOURCES, SOURCE_READER
 
-USAGE = Group("usage", "Usage", "Tracked users and API calls, day by day, as Segment counts them.")
+USAGE = Group(
+    "usage",
+    "Usage",
+    "Tracked users and API calls, day by day, as Segment counts them.",
+    why="It shows how many people are tracked and how much is sent, so that a new flow or a silent source stands out.",
+)
 DELIVERY_FIGURES = Group(
     "delivery",
     "Delivery figures",
@@ -14,6 +19,7 @@ DELIVERY_FIGURES = Group(
     standard=False,
     caution="Costs three requests for every source and four for every destination, at every reading: with 300 sources "
     "and 900 destinations 4,500 requests more.",
+    why="It shows that filters and plans do stop events, and which destinations lose them.",
 )
 LATE_DAYS = 5  # so long after a month's end its figures are read again, for corrections that come late
 

@@ -18,6 +18,7 @@ WAREHOUSE_SYNCS_GROUP = Group(
     "When and what is copied to each warehouse, and how it went.",
     caution="Segment allows two of these requests a minute: half a minute for every warehouse and for every source "
     "that is connected to one. The other streams do not wait for it.",
+    why="It shows which properties reach storage, and whether copying works.",
 )
 SIDE_EFFECTS = Group(
     "side-effects",
@@ -26,6 +27,7 @@ SIDE_EFFECTS = Group(
     standard=False,
     caution="Asked for the state of a warehouse, Segment tries to connect to that warehouse. Asked for the warehouses "
     "of profiles, Segment may write an event “Profiles Sync Warehouse Retrieved” to its audit trail.",
+    why="It completes the list of places where customer data is stored.",
 )
 SLOW = 2  # requests a minute, as documented for each of the three
 

@@ -3,7 +3,12 @@
 from ...spec import KEEP, Group, Stream, Way
 from .common import DOCS
 
-BASICS = Group("workspace", "Workspace", "Name and labels of the workspace.")
+BASICS = Group(
+    "workspace",
+    "Workspace",
+    "Name and labels of the workspace.",
+    why="It names what the evidence is about, and labels tell production from tests.",
+)
 
 WORKSPACE = Stream(
     name="workspace",

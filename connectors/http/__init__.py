@@ -1,7 +1,8 @@
 """The only room that talks to the network: GET, one fixed origin, no redirects, limits on time and size.
 
 `fetch` sends one request: its body, or an error named for who must act. When and how often is for the caller to
-decide; `get` is the patient form for the few requests that are not part of a reading.
+decide; `get` is the patient form for the few requests that are not part of a reading. `probes` looks at the way there
+without asking for anything.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 from urllib.parse import urlencode
@@ -25,8 +26,8 @@ from requests.utils import get_environ_proxies
 
 from portal.canon import NotJson, NotStrict, parse
 
-from .clock import Clock
-from .spec import Busy, Connector, Denied, Json, Record, Unexpected
+from ..clock import Clock
+from ..spec import Busy, Connector, Denied, Json, Record, Unexpected
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 30
@@ -70,6 +71,18 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What the headers of one answer say, whatever its status was: the service's time (None when it does not), ours in
+    the middle of the request, how long it took in milliseconds, and the limits."""
+
+    status: int
+    dated: datetime | None
+    middle: datetime
+    ms: int
+    heard: Heard
+
+
+@dataclass(frozen=True, slots=True)
 class Fetched:
     """The body of a good answer, not yet read."""
 
@@ -100,6 +113,8 @@ class Client:
     """Reads one origin with one token. Safe for any number of threads; `connections` of them ask at a time.
 
     receipt  is called once per request sent, from the thread that sent it
+    told     the same, once per answer that came
+    patience seconds without a word after which an answer is given up; None for READ_SECONDS
     """
 
     def __init__(
@@ -109,12 +124,15 @@ class Client:
         token: str,
         *,
         receipt: Callable[[Sent], None] = lambda sent: None,
+        told: Callable[[Told], None] = lambda told: None,
+        patience: float | None = None,
         clock: Clock | None = None,
         tries: int = TRIES,
         connections: int = 8,
     ) -> None:
         self.connector, self._origin = connector, origin
         self._receipt, self._clock, self._tries = receipt, clock or Clock(), tries
+        self._told, self._patience = told, patience
         self._slots = threading.BoundedSemaphore(connections)
         self.stop = threading.Event()
         self._session = _session(connector, origin, token, connections)
@@ -152,6 +170,9 @@ class Client:
             print_ = hashlib.sha256(body).digest()
             request_id = str(headers.get("X-Request-Id", ""))[:80]
             self._receipt(Sent(path, query, status, attempt, sent_at, ms, len(body), print_, request_id))
+            if status:
+                middle = sent_at + timedelta(milliseconds=ms / 2)
+                self._told(Told(status, _date(headers.get("Date")), middle, ms, _heard(headers)))
         if status == 200:
             return Fetched(body, "html" in headers.get("Content-Type", "").lower(), _heard(headers))
         return self._refused(status, body, headers)
@@ -160,7 +181,7 @@ class Client:
         url = f"{self._origin}{path}" + (f"?{query}" if query else "")
         try:
             response = self._session.get(
-                url, timeout=(CONNECT_SECONDS, READ_SECONDS), allow_redirects=False, stream=True
+                url, timeout=(CONNECT_SECONDS, self._patience or READ_SECONDS), allow_redirects=False, stream=True
             )
             with response:
                 return response.status_code, response.headers, self._body(response, began)
@@ -170,8 +191,8 @@ class Client:
             raise Busy("proxy", "The proxy did not let the request through.") from None
         except (requests.exceptions.Timeout, urllib3.exceptions.ReadTimeoutError):
             raise Busy("timeout", "The service did not answer in time.") from None
-        except (requests.exceptions.ConnectionError, OSError):
-            raise Busy("unreachable", "The service could not be reached.") from None
+        except (requests.exceptions.ConnectionError, OSError) as error:
+            raise _unreached(error) from None
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError):
             raise Busy("connection-broken", "The connection broke in the middle of an answer.") from None
 
@@ -224,11 +245,25 @@ def _some(response: requests.Response) -> bytes:
     return chunk
 
 
+def authorities() -> str:
+    """The file or folder of certificate authorities that the environment names; "" for those that come with us."""
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or ""
+
+
+def _unreached(error: Exception) -> Busy:
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    if isinstance(reason, urllib3.exceptions.NameResolutionError):
+        return Busy("name-not-resolved", "The name of the service's host could not be resolved.")
+    if (bundle := authorities()) and not os.path.exists(bundle):
+        return Busy("ca-bundle", "The file of certificate authorities is not there.")
+    return Busy("unreachable", "The service could not be reached.")
+
+
 def _session(connector: Connector, origin: str, token: str, connections: int) -> requests.Session:
     session = requests.Session()
     session.trust_env = False  # no .netrc; proxies and CA bundles are taken over by hand below
     session.proxies = get_environ_proxies(origin)
-    session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+    session.verify = authorities() or True
     session.auth = _Credential(connector.headers(token))
     session.headers["User-Agent"] = "compliance-portal (read-only)"
     session.mount(origin, HTTPAdapter(pool_connections=1, pool_maxsize=connections, max_retries=0))
