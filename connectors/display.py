@@ -224,10 +224,11 @@ def region_title(connector: Connector, name: str) -> str:
 def _verdicts(
     connector: Connector, chosen: Collection[Stream], streams: Mapping[str, Mapping[str, Any]], role: TokenRole | None
 ) -> Iterable[Verdict]:
+    doubted = rights.contradicted(connector, {name: found["status"] for name, found in streams.items()}, role)
     for stream in connector.streams:
         if (found := streams.get(stream.name)) is None:
             continue
-        cause = rights.cause(stream, found["verdict"], found["status"], role)
+        cause = rights.cause(stream, found["verdict"], found["status"], role, doubted=doubted)
         yield Verdict(
             stream.name,
             stream in chosen,
@@ -240,7 +241,7 @@ def _verdicts(
             found["items"],
             datetime.fromisoformat(found["at"]) if found.get("at") else None,
             found.get("code", ""),
-            rights.why(connector, stream, cause, role),
+            rights.why(stream, cause, role),
             "" if cause in (Cause.READABLE, Cause.NOT_CHECKED) else stream.gate,
         )
 

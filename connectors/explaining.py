@@ -23,7 +23,7 @@ MARKS: Mapping[Cause, State] = {
 }
 # What to do where something is missing.
 _CURES: Mapping[Cause, str] = {
-    Cause.ROLE: "Give the token the roles named below, or make one that sees everything, and check again.",
+    Cause.ROLE: "Give the token the roles that the table names, or make one that sees everything, and check again.",
     Cause.PLAN: "If the workspace has it, look whether it is switched on. If not, there is nothing to read.",
     Cause.OFF: "Look in the service whether the workspace uses it. If not, there is nothing to read.",
     Cause.UNKNOWN: "Look in the service which it is: the role of the token, or what the workspace has.",
@@ -48,7 +48,6 @@ class Finding:
     says: str
     streams: tuple[str, ...] = ()
     cure: str = ""
-    cause: str = ""
 
 
 def findings(
@@ -68,6 +67,7 @@ def findings(
     return (
         Finding(State("pass", "Workspace"), opened),
         *regions,
+        *_role(asked, role),
         *_streams(asked),
         *_evidence(asked, role),
     )
@@ -91,6 +91,15 @@ def _regions(connector: Connector, found: Mapping[str, Any], region_title: Calla
             yield Finding(State("pass", "Region"), f"{region_title(name)} {turn}. {there}")
 
 
+def _role(asked: Sequence[Asked], role: TokenRole | None) -> Iterable[Finding]:
+    """That what was said of the token's role does not fit: only then is a refusal of a full role unexplained."""
+    if role is not None and not role.doubt and any(each.cause is Cause.UNKNOWN for each in asked):
+        says = f"The token was said to be a {role.title}'s, which sees everything, and yet it was refused what no plan "
+        says += "keeps back. It may have another role."
+        cure = "Look in the service which role it has, correct it on the page before this one, and check again."
+        yield Finding(MARKS[Cause.UNKNOWN], says, (), cure)
+
+
 def _streams(asked: Sequence[Asked]) -> Iterable[Finding]:
     """How many of how many, then what is missing by cause. What nobody chose is only counted."""
     held = {cause: [each for each in asked if each.cause is cause] for cause in Cause}
@@ -99,16 +108,16 @@ def _streams(asked: Sequence[Asked]) -> Iterable[Finding]:
     mark = State("pass" if readable == put else "partial", "Streams")
     left = len(held[Cause.NOT_CHECKED])
     unasked = f" {left} {'was' if left == 1 else 'were'} not asked." if left else ""
-    yield Finding(mark, f"It may read {readable} of the {put} streams that were asked.{unasked}", cause="readable")
+    yield Finding(mark, f"It may read {readable} of the {put} streams that were asked.{unasked}")
     for cause, cure in _CURES.items():
         if lacking := held[cause]:
             streams = "stream" if len(lacking) == 1 else "streams"
             says = f"{len(lacking)} {streams}: {_SAYS[cause]}"
-            yield Finding(MARKS[cause], says, tuple(each.title for each in lacking), cure, cause.value)
+            yield Finding(MARKS[cause], says, tuple(each.title for each in lacking), cure)
     if chosen := [each.title for each in held[Cause.NOT_CHECKED] if each.chosen]:
         many = f"{len(chosen)} {'stream' if len(chosen) == 1 else 'streams'} of those chosen"
         says = f"{many} could not be asked now; the table says why. The first sync asks."
-        yield Finding(MARKS[Cause.NOT_CHECKED], says, tuple(chosen), cause=Cause.NOT_CHECKED.value)
+        yield Finding(MARKS[Cause.NOT_CHECKED], says, tuple(chosen))
 
 
 _SAYS: Mapping[Cause, str] = {

@@ -4,7 +4,7 @@ A refusal does not say its reason: the same 403 may mean the role of the token o
 be ruled out is ruled out by the role that the token was made with, as an administrator said; the rest stays unknown.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -35,56 +35,53 @@ def full_role(connector: Connector) -> TokenRole | None:
     return next((role for role in connector.guide.roles if not role.doubt), None)
 
 
-def cause(stream: Stream, verdict: str, status: int, role: TokenRole | None) -> Cause:
-    """Why a check found a stream as it did; `verdict` is a checking.Capability's."""
+def sees_all(role: TokenRole | None) -> bool:
+    return role is not None and not role.doubt
+
+
+def contradicted(connector: Connector, statuses: Mapping[str, int], role: TokenRole | None) -> bool:
+    """Whether a token that should see everything was refused what no plan keeps back: stream -> status."""
+    plain = [stream for stream in connector.streams if not stream.plan and not stream.feature]
+    return sees_all(role) and any(statuses.get(stream.name) in REFUSALS for stream in plain)
+
+
+def cause(stream: Stream, verdict: str, status: int, role: TokenRole | None, *, doubted: bool = False) -> Cause:
+    """Why a check found a stream as it did; `verdict` is a checking.Capability's.
+
+    doubted  whether the same check contradicts what was said of the token's role
+    """
     if verdict in (Cause.READABLE, Cause.NOT_CHECKED):
         return Cause(verdict)
     if status not in REFUSALS:
         return Cause.FAILED
-    if role is not None and not role.doubt:  # it sees everything, so its role is not the reason
-        return Cause.PLAN if stream.plan else Cause.OFF if stream.feature else Cause.UNKNOWN
+    if sees_all(role):  # so its role is not the reason, if it is what was said
+        known = Cause.PLAN if stream.plan else Cause.OFF if stream.feature else Cause.UNKNOWN
+        return Cause.UNKNOWN if doubted else known
     gated = stream.plan or stream.feature or stream.open
     return Cause.UNKNOWN if gated or status == 404 else Cause.ROLE
 
 
-def why(connector: Connector, stream: Stream, found: Cause, role: TokenRole | None) -> str:
+def why(stream: Stream, found: Cause, role: TokenRole | None) -> str:
     """What can be said of the reason, in sentences; "" where the answer speaks for itself."""
-    full = role is not None and not role.doubt
     match found:
         case Cause.ROLE:
             return "The token's roles do not cover it."
         case Cause.PLAN | Cause.OFF:
             return f"The token sees everything, as you said, so it is not its role: {_absent(stream)}."
-        case Cause.UNKNOWN if full:
-            return "The token should see it, if its role is the one that you said. Look in the service whether it is."
+        case Cause.UNKNOWN if sees_all(role):
+            absent = f", unless {_absent(stream)}" if stream.plan or stream.feature else ""
+            return f"A token of the role that you said sees it{absent}. Look in the service which role it has."
         case Cause.UNKNOWN:
             absent = f", or {_absent(stream)}" if stream.plan or stream.feature else ""
-            return (
-                f"The answer does not say why: the token's roles do not cover it{absent}. {enough(connector, stream)}"
-            )
+            return f"The answer does not say why: the token's roles do not cover it{absent}."
         case _:
             return ""
-
-
-def enough(connector: Connector, stream: Stream) -> str:
-    """Which rights read a stream, as far as the service documents it, as a sentence."""
-    if stream.open:
-        return "Any token should read it."
-    if stream.roles:
-        return f"Enough: {'the roles' if len(stream.roles) > 1 else 'the role'} {listed(stream.roles)}."
-    full = full_role(connector)
-    return f"No lesser role is documented for it{f' than {full.title}' if full else ''}."
 
 
 def _absent(stream: Stream) -> str:
     plan = f"the workspace is not on the plan {stream.plan}" if stream.plan else ""
     feature = f"“{stream.feature}” is not switched on there" if stream.feature else ""
-    return " or ".join(filter(None, (plan, feature)))
-
-
-def listed(names: Sequence[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+    return ", or ".join(filter(None, (plan, feature)))
 
 
 # --- the least that would do --------------------------------------------------------------------------

@@ -134,9 +134,8 @@ def test_a_stream_points_to_what_exists_and_says_what_it_needs(stream: Stream) -
 def test_a_write_key_is_counted_where_segment_shows_one_and_nowhere_else() -> None:
     [exposure] = connector.exposed
     assert connector.stream(exposure.stream).shape[exposure.field] == PRINTS
-    shown = [
-        exposure.count(item) for item in ({"writeKeys": ["a", "b"]}, {"writeKeys": []}, {"writeKeys": [""]}, {}, 1)
-    ]
+    items: list[Json] = [{"writeKeys": ["a", "b"]}, {"writeKeys": []}, {"writeKeys": [""]}, {}, 1]
+    shown = [exposure.count(item) for item in items]
     assert shown == [2, 0, 0, 0, 0]
 
 

@@ -1,15 +1,12 @@
 """The connect wizard over the simulator: the whole way, every bad input, two windows, and no token anywhere."""
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import time
-from html import unescape
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
-from django.test import Client
 from django.urls import reverse
 
 from connectors import registry
@@ -18,22 +15,9 @@ from connectors.schedules import Plan
 from connectors.segment.simulator import Fault, Simulator, serve
 from portal.models import AuditEntry, User
 
+from .wizards import BASE, Watching, administrator, begin, both_regions, checked, give, plan, text
+
 pytestmark = pytest.mark.django_db
-
-BASE = "/admin/connectors/connection/"
-
-
-class Watching(Client):
-    """A browser that looks for tokens in everything it is sent: bodies, headers, cookies."""
-
-    tokens: frozenset[str] = frozenset()
-
-    def request(self, **request: Any) -> Any:
-        answer = super().request(**request)
-        sent = b"".join(answer) if answer.streaming else answer.content
-        text = f"{sent!r} {answer.headers} {answer.cookies.output()}"
-        assert not [token for token in self.tokens if token in text]
-        return answer
 
 
 @pytest.fixture(scope="module")
@@ -44,53 +28,13 @@ def running() -> Iterator[Simulator]:
 
 @pytest.fixture
 def segment(running: Simulator, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Simulator:
-    """Both of Segment's regions, on loopback; a second try comes at once."""
-    running.faults.clear()
-    settings.REGIONS = {"segment": {"us": running.url, "eu": running.eu_url}}
-    monkeypatch.setattr("connectors.http.random.uniform", lambda low, high: 0.0)
-    return running
+    return both_regions(running, settings, monkeypatch)
 
 
 @pytest.fixture
 def admin(segment: Simulator, caplog: pytest.LogCaptureFixture) -> Iterator[Watching]:
-    """An administrator's browser. In the end no token is in the session, the audit log or the log either."""
-    person = User.objects.create_user("robin", "robin@example.com", "a-long-password-1")
-    person.groups.add(Group.objects.get(name="Administrator"))
-    browser = Watching()
-    browser.tokens = frozenset(segment.tokens.values())
-    browser.force_login(person)
-    yield browser
-    kept = [json.dumps(dict(browser.session.items())), caplog.text]
-    kept += [f"{entry} {json.dumps(entry.detail)}" for entry in AuditEntry.objects.all()]
-    kept += [json.dumps(row, default=str) for row in Connection.objects.values("name", "capabilities", "token_hint")]
-    assert not [token for token in browser.tokens if token in "\n".join(kept)]
-
-
-def text(answer: Any) -> str:
-    """What a person reads on a page, on one line."""
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())).split())
-
-
-def begin(browser: Client) -> int:
-    answer = browser.post(f"{BASE}connect/", {"connector": "segment"})
-    found = re.fullmatch(rf"{BASE}(\d+)/steps/", answer["Location"])
-    assert found
-    return int(found[1])
-
-
-def give(browser: Client, pk: int, token: str, **other: str) -> Any:
-    given = {"name": "Production", "region": "us", "role": "owner", "token": token, "seen": "", **other}
-    return browser.post(f"{BASE}{pk}/token/", given)
-
-
-def checked(browser: Client, pk: int) -> Any:
-    return browser.post(f"{BASE}{pk}/check/", follow=True)
-
-
-def plan(browser: Client, pk: int, **other: str) -> Any:
-    return browser.post(
-        f"{BASE}{pk}/schedule/", {"schedule": "daily", "at": "06:00", "zone": "UTC", "weekday": "0", **other}
-    )
+    with administrator(segment, caplog) as browser:
+        yield browser
 
 
 def row() -> dict[str, Any]:
