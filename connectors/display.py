@@ -242,7 +242,7 @@ def _verdicts(
             datetime.fromisoformat(found["at"]) if found.get("at") else None,
             found.get("code", ""),
             rights.why(stream, cause, role),
-            "" if cause in (Cause.READABLE, Cause.NOT_CHECKED) else stream.gate,
+            "" if cause in (Cause.READABLE, Cause.NOT_CHECKED) else stream.gate or "not documented",
         )
 
 

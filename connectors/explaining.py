@@ -112,7 +112,7 @@ def _streams(asked: Sequence[Asked]) -> Iterable[Finding]:
     for cause, cure in _CURES.items():
         if lacking := held[cause]:
             streams = "stream" if len(lacking) == 1 else "streams"
-            says = f"{len(lacking)} {streams}: {_SAYS[cause]}"
+            says = f"{len(lacking)} {streams}: {_SAYS[cause].format_map(_ONE if len(lacking) == 1 else _MANY)}"
             yield Finding(MARKS[cause], says, tuple(each.title for each in lacking), cure)
     if chosen := [each.title for each in held[Cause.NOT_CHECKED] if each.chosen]:
         many = f"{len(chosen)} {'stream' if len(chosen) == 1 else 'streams'} of those chosen"
@@ -121,12 +121,14 @@ def _streams(asked: Sequence[Asked]) -> Iterable[Finding]:
 
 
 _SAYS: Mapping[Cause, str] = {
-    Cause.ROLE: "the token's roles do not cover them.",
-    Cause.PLAN: "the token sees everything, as you said, so the workspace's plan does not hold them, or they are off.",
+    Cause.ROLE: "the token's roles do not cover {them}.",
+    Cause.PLAN: "the token sees everything, as you said, so the workspace's plan does not hold {them}, or {they are} off.",
     Cause.OFF: "the token sees everything, as you said, so the feature is not switched on.",
-    Cause.UNKNOWN: "they were refused, and the answer does not say whether for the token's role or for the plan.",
+    Cause.UNKNOWN: "refused, and the answer does not say whether for the token's role or for the plan.",
     Cause.FAILED: "no answer came that means anything.",
 }
+_ONE = {"them": "it", "they are": "it is"}
+_MANY = {"them": "them", "they are": "they are"}
 
 
 def _evidence(asked: Sequence[Asked], role: TokenRole | None) -> Iterable[Finding]:

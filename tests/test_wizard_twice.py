@@ -86,7 +86,7 @@ def deeds() -> list[str]:
 
 def kept() -> dict[str, Any]:
     """All that somebody has said or found out about the only connection."""
-    held = Connection.objects.values().get()
+    held: dict[str, Any] = dict(Connection.objects.values().get())
     return {name: held[name] for name in held if name not in ("since", "token")}
 
 
