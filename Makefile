@@ -10,7 +10,7 @@ run: runtime ## the portal with a demo workspace; PORT=8001 make run chooses the
 	@exec $(PY) manage.py start --demo $(ARGS)
 
 test: development ## all tests; ARGS='-m "not slow"' leaves out those that start whole portals
-	@exec $(PY) -m pytest -n auto $(ARGS)
+	@exec $(PY) -m pytest -n auto --dist worksteal $(ARGS)
 
 check: development ## what must hold before a commit
 	$(PY) -m ruff check .

@@ -37,6 +37,7 @@ REJECTED = ("token-rejected", "token-unreadable", "token-missing", "token-mispla
 UNREACHABLE = (
     "unreachable",
     "name-not-resolved",
+    "ca-bundle",
     "timeout",
     "tls",
     "proxy",

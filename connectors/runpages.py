@@ -63,7 +63,7 @@ class OfCode(admin.SimpleListFilter):
         return [(code, code) for code in codes.distinct()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(error_code=self.value()) if self.value() else queryset
+        return queryset.filter(error_code__exact=self.value()) if self.value() else queryset
 
 
 class SyncRunPages(OwnPages):

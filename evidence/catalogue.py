@@ -71,7 +71,8 @@ def cards(now: datetime) -> list[Card]:
     for slug, condition, many in _counted(now):
         counted.setdefault(slug, {})[Condition(condition)] = many
     first: dict[str, list[Line]] = {}
-    for row in ranked(now).filter(pk__in=_first_of_each(now)).order_by("rank", "workspace__name", "pk"):
+    shown: Any = ranked(now).filter(pk__in=_first_of_each(now))
+    for row in shown.order_by("rank", "workspace__name", "pk"):
         first.setdefault(row.connector, []).append(Line(row, conditions.of(row)))
     return [
         Card(connector, counted.get(slug, {}), tuple(first.get(slug, ())))

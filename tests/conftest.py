@@ -1,5 +1,6 @@
 """What all tests share: keys and a data folder of their own, a simulator, and a connected workspace."""
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,9 +11,19 @@ from django.db import connection as database
 from django.test import TransactionTestCase
 from django.utils import timezone
 
+from tests import worlds
 from tests.clocks import Skipping
 
-CORE = ("workspace", "data-flow", "tracking-plans", "people")
+
+def pytest_xdist_auto_num_workers() -> int:
+    """For `-n auto`: more than there are cores, since the tests that start whole portals mostly wait for them."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores + (cores + 1) // 2
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow tests come first: one that begins when all others have ended would keep everybody waiting."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 def pytest_configure() -> None:
@@ -75,26 +86,13 @@ def people(db: None, django_user_model: Any) -> dict[str, Any]:
 @pytest.fixture
 def checked_draft(db: None, region: str, simulator: Any) -> Any:
     """A draft whose token the simulator's workspace has answered."""
-    from connectors import connections, registry
-
-    now = timezone.now()
-    connection = connections.draft(registry.get("segment"), by=None, now=now)
-    connections.set_credential(
-        connection, name="Demo", region=region, token=simulator.tokens["owner"], role="owner", now=now
-    )
-    connection.groups = list(CORE)  # what most tests need; those about all streams choose them
-    connection.save(update_fields=["groups"])
-    assert not connections.check(connection, by=None, now=now).code
-    return connection
+    return worlds.checked_draft(simulator, worlds.CORE)  # what most tests need; those about all streams choose them
 
 
 @pytest.fixture
 def connected(checked_draft: Any) -> Any:
     """An active connection to the simulator's workspace, never synced."""
-    from connectors import connections
-    from connectors.schedules import Plan
-
-    return connections.activate(checked_draft, plan=Plan("manual"), by=None, now=timezone.now())
+    return worlds.activated(checked_draft)
 
 
 @pytest.fixture
@@ -102,10 +100,14 @@ def sync_now(connected: Any) -> Callable[..., Any]:
     """Syncs the connected workspace in this process, without waiting; returns the run as it ended."""
     from connectors import runs
     from connectors import sync as driver
+    from connectors.models import SyncRun
 
     def once(streams: tuple[str, ...] = ()) -> Any:
         run = runs.request(connected, trigger="test", now=timezone.now(), streams=streams, enqueue=False)
-        return driver.perform(run.pk, clock=Skipping())
+        ended = driver.perform(run.pk, clock=Skipping())
+        if ended.pk == SyncRun.objects.order_by("pk").values_list("pk", flat=True)[0]:
+            worlds.analyze()
+        return ended
 
     return once
 

@@ -14,6 +14,9 @@ FOREIGN = (
     *("EMAIL_URL", "MAIL_FROM", "PORTAL_URL"),
 )
 
+# A test database need not survive a fall of the server, so no commit waits for its disk; and small tables are not worth
+# the compilation of a query.
+os.environ["PGOPTIONS"] = f"{os.environ.get('PGOPTIONS', '')} -c synchronous_commit=off -c jit=off".strip()
 os.environ.update(
     PORTAL_DATA=str(DATA),
     HTTPS="false",

@@ -4,9 +4,10 @@ Each round brings a portal to where it was, starts a worker on a queued run, and
 moment of the clock, half of them by themselves right before or after a statement of the database, each kind of
 statement as likely as any other, so that the short steps (claim, `begin`, publishing) are hit as often as the long
 reading. The run is given back as the watchdog gives it back, and done again; the second worker is killed too in two
-rounds of five. In the end nothing but what `outcomes` lists may tell it apart from a run that nobody disturbed;
-`verify` finds nothing, no staged record and no checkpoint is left,
-receipts are numbered without a gap, and the slow lane was asked for once.
+rounds of five. With --spread the first kill of each round leaves nothing to chance: it is before the first statement of
+a kind, and the rounds together go evenly through the kinds in the order in which a sync comes to them. In the end
+nothing but what `outcomes` lists may tell it apart from a run that nobody disturbed; `verify` finds nothing, no staged
+record and no checkpoint is left, receipts are numbered without a gap, and the slow lane was asked for once.
 
 Every other round is a second sync of a workspace, a day later, in which 1 % of the records have changed.
 """
@@ -162,15 +163,15 @@ def tell(label: str, url: str, run: int) -> Story:
     return Story(label, url, run, outcome(run), requests, seconds, Statements(undisturbed.returned))
 
 
-def one(story: Story, dice: random.Random, figures: Figures) -> None:
-    """One round: kill, give back, do again, compare."""
+def one(story: Story, dice: random.Random, figures: Figures, first: Place | None = None) -> None:
+    """One round: kill (at `first`, if that is given, the first time), give back, do again, compare."""
     yard.bring_back(story.label)
     yard.serve_from(story.url)
     figures.rounds += 1
     figures.requests_clean += story.requests
     losses = 0
-    for _ in range(dice.choice((1, 1, 1, 2, 2))):
-        hit, seen = kill(story, dice)
+    for number in range(dice.choice((1, 1, 1, 2, 2))):
+        hit, seen = kill(story, dice, None if number else first)
         if not hit:
             figures.missed += 1
             break
@@ -183,10 +184,18 @@ def one(story: Story, dice: random.Random, figures: Figures) -> None:
     figures.by_losses[losses] += 1
 
 
-def kill(story: Story, dice: random.Random) -> tuple[bool, Seen]:
-    """A worker that is killed somewhere; whether it was, and what is known of its end."""
+def part_way(story: Story, part: float) -> Place:
+    """Before a statement that every sync comes to: the first of the kind that far (0 to 1) through them."""
+    kinds = list(story.statements)  # in the order in which they came first
+    return Place(kinds[int(part * len(kinds))], 1, after=False)
+
+
+def kill(story: Story, dice: random.Random, place: Place | None = None) -> tuple[bool, Seen]:
+    """A worker that is killed there, or somewhere; whether it was, and what is known of its end."""
     seen = Seen()
-    if dice.random() < 0.5:
+    if place:
+        victim = worker(story.run, seen, place)
+    elif dice.random() < 0.5:
         victim = worker(story.run, seen)
         victim.kill_after(dice.uniform(0, story.seconds))
     else:
@@ -235,7 +244,7 @@ def stories(size: str, latency: float, groups: list[str]) -> Iterator[list[Story
         yield [*told, tell("second", later, second)]
 
 
-def play(times: int, size: str, seed: int, *, latency: float, groups: list[str]) -> Figures:
+def play(times: int, size: str, seed: int, *, latency: float, groups: list[str], spread: bool) -> Figures:
     say, figures, dice = _aside, Figures(), random.Random(seed)
     with stories(size, latency, groups) as told:
         for story in told:
@@ -246,7 +255,8 @@ def play(times: int, size: str, seed: int, *, latency: float, groups: list[str])
             )
         began = time.monotonic()
         for number in range(times):
-            one(told[number % 2], dice, figures)
+            story = told[number % 2]
+            one(story, dice, figures, part_way(story, (number + 0.5) / times) if spread else None)
             if not (number + 1) % 20:
                 say(f"{number + 1} rounds, {figures.kills} kills, {len(figures.failures)} failures")
         figures.seconds = time.monotonic() - began
@@ -263,10 +273,12 @@ def main() -> None:
     parser.add_argument("--size", default="medium")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--latency-ms", type=float, default=5)
+    parser.add_argument("--spread", action="store_true", help="the first kill of each round leaves nothing to chance")
     parser.add_argument("--groups", default="", help="of streams, separated by commas; the standard ones when left out")
     options = parser.parse_args()
     groups = [name for name in options.groups.split(",") if name]
-    figures = play(options.times, options.size, options.seed, latency=options.latency_ms, groups=groups)
+    how: dict[str, Any] = {"latency": options.latency_ms, "groups": groups, "spread": options.spread}
+    figures = play(options.times, options.size, options.seed, **how)
     sys.stdout.write(json.dumps(vars(figures), indent=1) + "\n")
     sys.exit(1 if figures.failures else 0)
 

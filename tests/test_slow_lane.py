@@ -13,6 +13,7 @@ from connectors.models import Change, Connection, Lane, RunListing, RunState, Sy
 from connectors.segment.simulator import Fault
 from tests.clocks import Acting, Skipping
 from tests.outcomes import left_over
+from tests.worlds import analyze
 
 pytestmark = pytest.mark.django_db
 SLOW = {stream.name for stream in registry.get("segment").streams if stream.slow and stream.group.standard}
@@ -48,6 +49,7 @@ def to_its_end(run: SyncRun, clock: Skipping) -> tuple[SyncRun, int]:
         assert runs.wake(clock.now()) == [run.pk]
         assert runs.wake(clock.now()) == [], "it is put back to work once"
         freed += 1
+    analyze()
     return run, freed
 
 

@@ -151,13 +151,13 @@ def test_a_missing_key_stops_the_start_and_says_how_to_make_one(tmp_path: Path) 
 
 
 def test_a_missing_signing_key_stops_the_start_and_says_how_to_make_one(tmp_path: Path) -> None:
-    assert portals.manage(tmp_path, "keys").returncode == 0
+    keys.make_keys({"PORTAL_DATA": str(tmp_path)})
     (tmp_path / "signing.key").unlink()
     _one_sentence(portals.manage(tmp_path, "start", "--port", "0"), "There is no signing key at")
 
 
 def test_a_taken_port_stops_the_start_before_anything_is_done(tmp_path: Path) -> None:
-    assert portals.manage(tmp_path, "keys").returncode == 0
+    keys.make_keys({"PORTAL_DATA": str(tmp_path)})
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
         answer = portals.manage(tmp_path, "start", PORT=str(port))
@@ -171,7 +171,7 @@ def test_the_demo_is_for_this_machine_alone(tmp_path: Path) -> None:
 
 
 def test_a_start_of_nothing_is_refused(tmp_path: Path) -> None:
-    assert portals.manage(tmp_path, "keys").returncode == 0
+    keys.make_keys({"PORTAL_DATA": str(tmp_path)})
     _one_sentence(portals.manage(tmp_path, "start", "--no-web", "--no-worker"), "nothing is left to start")
 
 

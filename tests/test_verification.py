@@ -1,6 +1,6 @@
 """Attacks on the database that verify must find, each by the invariant that is meant to find it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,17 +11,24 @@ from connectors import locker
 from connectors.models import Blob, Change, Receipt, Snapshot
 from connectors.verification import Counted, verify
 from portal import canon, keys
+from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(scope="module")
+def three_days(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Three days of a small workspace; each attack on them is undone at the end of its test."""
+    with world(django_db_blocker, ("workspace", "data-flow", "people")) as made:
+        for day in range(3):
+            made.simulator.settings.day = day
+            assert made.sync().state == "published"
+        assert not found()
+        yield
+
+
 @pytest.fixture
-def chain(sync_now: Any, simulator: Any) -> list[Snapshot]:
-    """Three days of a small workspace."""
-    for day in range(3):
-        simulator.settings.day = day
-        sync_now()
-    assert not found()
+def chain(three_days: None) -> list[Snapshot]:
     return list(Snapshot.objects.order_by("seq"))
 
 

@@ -16,7 +16,7 @@ from django_q.tasks import async_task
 
 from connectors import runs
 from connectors.models import RunState, SyncRun
-from portal import queue
+from portal import keys, queue
 from portal.watchdog import ASLEEP, BEAT_EVERY, LONGEST, STALE_AFTER, Verdict, Watch
 
 from . import portals
@@ -223,7 +223,7 @@ WORK = "from django_q.tasks import async_task, result; print(result(async_task('
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_a_cluster_whose_idle_worker_is_killed_is_replaced_within_30_seconds(tmp_path: Path) -> None:
-    assert portals.manage(tmp_path, "keys").returncode == 0
+    keys.make_keys({"PORTAL_DATA": str(tmp_path)})
     with portals.started(tmp_path, "--no-web", WORKERS="1") as portal:
         portal.line("Worker: started", 20)
         assert portals.manage(tmp_path, "shell", "-v0", "-c", WORK).stdout == "120\n"

@@ -105,12 +105,12 @@ def _result(row: Diagnosis, step: Step, now: datetime) -> Result:
     done, connection = from_json(row.steps[: row.done]), row.connection
     if (connection.token_fingerprint, connection.region) != (row.token_fingerprint, row.region):
         said = "The connection was given another token or region since the diagnosis began: begin a new one."
-        return Result(Outcome.NOT_TRIED, said, "changed-meanwhile")
+        return Result(Outcome.NOT_TRIED, said, code="changed-meanwhile")
     if why := hindrance(done, step):
         return Result(Outcome.NOT_TRIED, why)
     region = registry.regions(registry.get(connection.connector)).get(row.region)
     if region is None:
-        return Result(Outcome.FAILED, f"The portal knows no region “{row.region}”.", "region-unknown")
+        return Result(Outcome.FAILED, f"The portal knows no region “{row.region}”.", code="region-unknown")
     return _performed(Subject(connection, region, done, now), step)
 
 
@@ -121,4 +121,4 @@ def _performed(subject: Subject, step: Step) -> Result:
         return Result(Outcome.FAILED, without_secrets(error.message), error.code)
     except Exception:  # a fault of ours is told like any other, and the steps after it are still made
         log.exception("A diagnosis failed at its step “%s”.", step.name)
-        return Result(Outcome.FAILED, "The portal itself failed at this step.", "defect")
+        return Result(Outcome.FAILED, "The portal itself failed at this step.", code="defect")

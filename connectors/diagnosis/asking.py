@@ -186,7 +186,7 @@ def _region_result(
         return Result(Outcome.PASSED, f"{chosen.title} answers this token.", "", lines, chosen.name)
     if answered:
         said = f"This token is answered in {known[answered[0]].title}, and the connection reads {chosen.title}."
-        return Result(Outcome.FAILED, said, "wrong-region", lines, answered[0])
+        return Result(Outcome.FAILED, said, code="wrong-region", lines=lines, region=answered[0])
     error = errors.get(chosen.name)
     if error is None:
         return Result(Outcome.NOT_TRIED, "The chosen region could not be asked, and no other answers.", "", lines)

@@ -49,7 +49,7 @@ def ask_group(asker: Asker, client: Callable[[], Client], group: str) -> Result:
         return Result(Outcome.NOT_ASKED, "They may be asked only a few times a minute: a sync shows them.")
     if until := _closed(asker):
         said = f"The service asked the portal to wait until {said_time(until, seconds=True)}."
-        return Result(Outcome.NOT_TRIED, said, "rate-limited")
+        return Result(Outcome.NOT_TRIED, said, code="rate-limited")
     found, _ = checking.capabilities(asker.connector, client(), family(streams, wanted))
     return conclude([(stream.title, found[stream.name]) for stream in streams])
 

@@ -36,11 +36,12 @@ class Picture:
 
 
 def picture(snapshot: Snapshot) -> Picture:
-    state, seq = locker.state(snapshot.workspace_id, snapshot.seq), snapshot.seq
-    changes = Change.objects.filter(workspace_id=snapshot.workspace_id, seq=seq)
+    row, seq = ("stream", "key", "sha256"), snapshot.seq
+    state = locker.state(snapshot.workspace_id, seq).values_list(*row)
+    changes = Change.objects.filter(workspace_id=snapshot.workspace_id, seq=seq).values_list(*row)
     return Picture(
-        {(row.stream, row.key): bytes(row.sha256 or b"") for row in state},
-        {(row.stream, row.key): None if row.sha256 is None else bytes(row.sha256) for row in changes},
+        {(stream, key): bytes(sha256 or b"") for stream, key, sha256 in state},
+        {(stream, key): None if sha256 is None else bytes(sha256) for stream, key, sha256 in changes},
         locker.coverage_of(snapshot),
     )
 
@@ -68,15 +69,26 @@ class Acting(Skipping):
 
 
 class Stage:
-    """`simulator` serves day 5; `clock` is the run's; `pages` is what was seen of its pages, as text."""
+    """`simulator` serves day 5; `clock` is the run's; `pages` is what was seen of its pages, as text.
 
-    def __init__(self, simulator: Simulator, connection: Connection, settings: Any, patch: Any, client: Any) -> None:
+    `base` is what the newest snapshot says, if somebody knows it already.
+    """
+
+    def __init__(  # noqa: PLR0917  # fixtures
+        self,
+        simulator: Simulator,
+        connection: Connection,
+        settings: Any,
+        patch: Any,
+        client: Any,
+        base: Picture | None = None,
+    ) -> None:
         self.simulator, self.connection = simulator, connection
         self.settings, self.patch, self._client = settings, patch, client
         self.clock = Skipping()
         self.pages: list[str] = []
         self.streams: tuple[str, ...] = ()
-        self.base = picture(self.snapshot())
+        self.base = base or picture(self.snapshot())
         self.clean = self.base
         self.asked_before = 0
         self._open = ExitStack()

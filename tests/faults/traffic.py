@@ -287,7 +287,10 @@ F3 = [row for status in (500, 502, 503, 504, 408, 425) for row in _retried(statu
 
 F4 = [
     failed("F4", "connection refused", "unreachable", "The service could not be reached.", act=_nobody_listens),
-    failed("F4", "the name cannot be resolved", "unreachable", "The service could not be reached.", act=_no_such_name),
+    failed(
+        "F4", "the name cannot be resolved", "name-not-resolved",
+        "The name of the service's host could not be resolved.", act=_no_such_name,
+    ),
     failed("F4", "refused from mid-run on", "unreachable", "The service could not be reached.", act=_gone_in_mid_run),
     *_broken("F4", "reset", "The service could not be reached."),
     *_broken("F4", "close", "The service could not be reached."),
