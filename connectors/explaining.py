@@ -122,7 +122,7 @@ def _streams(asked: Sequence[Asked]) -> Iterable[Finding]:
 
 _SAYS: Mapping[Cause, str] = {
     Cause.ROLE: "the token's roles do not cover {them}.",
-    Cause.PLAN: "the token sees everything, as you said, so the workspace's plan does not hold {them}, or {they are} off.",
+    Cause.PLAN: "the token sees everything, as you said, so the plan does not hold {them}, or {they are} off.",
     Cause.OFF: "the token sees everything, as you said, so the feature is not switched on.",
     Cause.UNKNOWN: "refused, and the answer does not say whether for the token's role or for the plan.",
     Cause.FAILED: "no answer came that means anything.",
