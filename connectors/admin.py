@@ -110,7 +110,7 @@ class ConnectionPages(OwnPages):
         return super().show(request, row)
 
     def facts(self, row: Connection, request: HttpRequest) -> dict[str, Any]:
-        return _facts(row)
+        return _facts(row, request.GET.get("show", ""))
 
     @admin.display(description="Name", ordering="name")
     def named(self, connection: Connection) -> SafeString:
@@ -148,7 +148,7 @@ class ConnectionPages(OwnPages):
         )
 
 
-def _facts(connection: Connection) -> dict[str, Any]:
+def _facts(connection: Connection, show: str) -> dict[str, Any]:
     connector = registry.get(connection.connector)
     return {
         "title": connection.name,
@@ -163,12 +163,13 @@ def _facts(connection: Connection) -> dict[str, Any]:
         "pause": pauses.everything(),
         "own_pause": pauses.standing(connection).first(),
         "choice": choosing.shown(connection),
+        "lacks": display.lacks(connection),
         "age": reminders.age(connection, timezone.now()),
         "reminded": reminders.newest(connection),
         "previous": connections.previous(connection),
         "news": runlines.news(api := runlines.newest_rows([connection])),
         "news_of": dict.fromkeys(row.run for row in api),
-        "checked": display.checked(connection),
+        "checked": display.checked(connection, show),
         "trouble": display.trouble(connection.error_code, "", connector) if connection.error_code else None,
         "schedule": display.schedule_words(connection),
         "delay": schedules.delay(connection.uid),

@@ -9,12 +9,12 @@ from typing import Any, Generic, TypeVar
 
 from portal.templatetags.portal import said_time
 
-from . import checking, registry, rights, schedules, troubleshooting
+from . import checking, locker, registry, rights, schedules, troubleshooting
 from .explaining import MARKS, Asked, Exposed, Finding, exposures, findings
 from .models import Connection, MissedRun, RunState, Schedule, SyncRun
 from .rights import Advice, Cause
 from .schedules import Plan
-from .spec import Actor, Connector, Coverage, Covered, Hint, Part, State, Stream, TokenRole, standing
+from .spec import MISSING, Actor, Connector, Coverage, Covered, Hint, Part, State, Stream, TokenRole, standing
 
 RUNS: Mapping[str, State] = {
     RunState.QUEUED: State("run", "Queued"),
@@ -252,6 +252,28 @@ def _answered(found: Mapping[str, Any], chosen: bool) -> str:
     if found["verdict"] == checking.NOT_CHECKED and chosen and why.startswith(checking.NOT_CHOSEN):
         return "It was chosen after the check: check again to see whether it may be read."
     return why
+
+
+@dataclass(frozen=True)
+class Lack:
+    """A stream that the newest snapshot should have and has not whole: how it stands, and since which snapshot."""
+
+    title: str
+    state: State
+    as_of: int
+
+
+def lacks(connection: Connection) -> list[Lack]:
+    """What makes a connection degraded, in the connector's order. Two queries, none when nothing lacks."""
+    head = locker.newest(connection.workspace) if connection.lacking and connection.workspace else None
+    said = locker.coverage_of(head) if head else {}
+    found = []
+    for stream in registry.get(connection.connector).streams:
+        entry = said.get(stream.name)
+        if entry is not None and Coverage(entry["coverage"]) in MISSING:
+            state = stream_state(entry["coverage"], entry["reason"])
+            found.append(Lack(stream.title, state, entry["as_of"]))
+    return found
 
 
 # --- the schedule -----------------------------------------------------------------------------------

@@ -20,9 +20,8 @@ from .locker import Part, StreamResult
 from .models import Connection, Lane, RunState, Snapshot, SyncRun, Workspace
 from .patience import patiently
 from .reading import Plan, Postponed, Reading, Tempo
-from .spec import Busy, Connector, ConnectorError, Coverage, Denied, Identity, Stream
+from .spec import MISSING, Busy, Connector, ConnectorError, Coverage, Denied, Identity, Stream
 
-MISSING = frozenset({Coverage.DENIED, Coverage.FAILED, Coverage.UNSTABLE})
 TEMPO = {Lane.MAIN.value: Tempo(), Lane.SLOW.value: Tempo(patience=5.0)}
 
 

@@ -129,7 +129,12 @@ def test_lists_open_no_token_and_ask_the_same_of_many_as_of_few(
 ) -> None:
     client.force_login(people["Administrator"])
     opened: list[str] = []
-    monkeypatch.setattr(Sealed, "opened", lambda sealed: opened.append("a token") or "")
+
+    def opening(sealed: Sealed) -> str:
+        opened.append("a token")
+        return ""
+
+    monkeypatch.setattr(Sealed, "opened", opening)
     urls = [
         LIST,
         f"{LIST}?condition=token-rejected",

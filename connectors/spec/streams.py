@@ -19,6 +19,10 @@ class Coverage(StrEnum):
     NOT_REQUESTED = "not_requested"
 
 
+# What should have been read and was not.
+MISSING = frozenset({Coverage.DENIED, Coverage.FAILED, Coverage.UNSTABLE})
+
+
 class Rule(StrEnum):
     """What happens to one field of a response before anything is kept."""
 
