@@ -163,6 +163,7 @@ def _facts(connection: Connection, show: str) -> dict[str, Any]:
         "pause": pauses.everything(),
         "own_pause": pauses.standing(connection).first(),
         "choice": choosing.shown(connection),
+        "refused": connection.state in connections.LIVE and connection.error_code in conditions.REJECTED,
         "lacks": display.lacks(connection),
         "age": reminders.age(connection, timezone.now()),
         "reminded": reminders.newest(connection),

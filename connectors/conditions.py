@@ -33,7 +33,14 @@ class Condition(TextChoices):
     ACTIVE = "active", "Active"
 
 
-REJECTED = ("token-rejected", "token-unreadable", "token-missing", "token-misplaced", "replacement-undone")
+REJECTED = (
+    "token-rejected",
+    "token-leaked",
+    "token-unreadable",
+    "token-missing",
+    "token-misplaced",
+    "replacement-undone",
+)
 UNREACHABLE = (
     "unreachable",
     "name-not-resolved",
