@@ -9,7 +9,7 @@ differences  between two of its snapshots
 """
 
 from .differences import ADDED, CHANGED, GONE, REMOVED, bodies, called, differences, history, real, span, steps, tally
-from .publishing import NO_PREDECESSOR, Part, StreamResult, begin, change_line, leaf, publish
+from .publishing import NO_PREDECESSOR, Part, StreamResult, begin, change_line, leaf, publish, tell_planner
 from .sealing import NONE_KNOWN, Addresses, Sealed, Unpackable, envelope_of, seal
 from .staging import (
     CHUNK,
@@ -69,6 +69,7 @@ __all__ = [
     "state",
     "steps",
     "tally",
+    "tell_planner",
     "unstage",
     "write_receipts",
 ]

@@ -5,9 +5,9 @@ asked, what survives redaction), reports (pure views of a snapshot), wordings (h
 and hints) and the errors.
 """
 
-from .connector import Connector, Identity, Region
+from .connector import Connector, Exposure, Identity, Region
 from .errors import Actor, Busy, ConnectorError, Denied, NotDeclared, Unexpected
-from .guide import Guide, Hint, Link, Step, TokenRole
+from .guide import Guide, Hint, LesserRole, Link, Step, TokenRole
 from .reports import (
     ANOMALIES,
     Cell,
@@ -31,6 +31,7 @@ from .streams import (
     COUNT,
     DROP,
     KEEP,
+    MISSING,
     NAMES,
     PATHS,
     PRINT,
@@ -72,6 +73,7 @@ __all__ = [
     "COUNT",
     "DROP",
     "KEEP",
+    "MISSING",
     "NAMES",
     "PATHS",
     "PRINT",
@@ -93,6 +95,7 @@ __all__ = [
     "Difference",
     "Edge",
     "Event",
+    "Exposure",
     "Flow",
     "Given",
     "Group",
@@ -100,6 +103,7 @@ __all__ = [
     "Hint",
     "Identity",
     "Json",
+    "LesserRole",
     "Link",
     "Moment",
     "Node",

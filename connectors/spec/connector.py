@@ -28,6 +28,28 @@ class Identity:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Exposure:
+    """A secret that the service shows to some tokens in a listing, which a token had better not be shown.
+
+    name    stable, for what is kept of a check
+    title   what it is called, in the plural and in the middle of a sentence
+    stream  name of the stream whose listing carries it; not one that is read for each parent
+    field   where it stands in an item
+    count   an item as it came -> how many it shows; their values are never kept
+    about   who is shown it, and what the portal does with it: a sentence each
+    source  documentation page of that
+    """
+
+    name: str
+    title: str
+    stream: str
+    field: str
+    count: Callable[[Json], int]
+    about: str
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Connector:
     """What the portal knows of one service.
 
@@ -40,6 +62,7 @@ class Connector:
     secrets   finds tokens of this service in free text, for redaction
     wordings  stream -> how changes of its records are told; the others get a plain one
     trail     its own audit trail, None when it has none
+    exposed   what a check counts besides, so that somebody sees whether the token is shown more than it needs
     """
 
     slug: str
@@ -62,6 +85,7 @@ class Connector:
     docs: str = ""
     wordings: Mapping[str, Wording] = field(default_factory=dict)
     trail: AuditTrail | None = None
+    exposed: tuple[Exposure, ...] = ()
 
     def __post_init__(self) -> None:
         names = [stream.name for stream in self.streams]
@@ -82,6 +106,19 @@ class Connector:
             strange = set(report.streams) - set(names)
             if strange:
                 raise NotDeclared(f"{self.slug}: report {report.name} needs unknown stream {sorted(strange)[0]}")
+        self._refuse_strange_words(names)
+        self._refuse_strange_rights(names)
+
+    def _refuse_strange_rights(self, names: Collection[str]) -> None:
+        roles = {role.name for role in self.guide.lesser}
+        for stream in self.streams:
+            if strange := set(stream.roles) - roles:
+                raise NotDeclared(f"{self.slug}: {stream.name} needs the unknown role {sorted(strange)[0]}")
+        for exposure in self.exposed:
+            if exposure.stream not in names or self.stream(exposure.stream).parents:
+                raise NotDeclared(f"{self.slug}: {exposure.name} stands in no listing of its own")
+
+    def _refuse_strange_words(self, names: Collection[str]) -> None:
         told = {place.stream for wording in self.wordings.values() for place in wording.beside} | set(self.wordings)
         if strange := (told | ({self.trail.stream} if self.trail else set())) - set(names):
             raise NotDeclared(f"{self.slug}: words are declared for an unknown stream {sorted(strange)[0]}")
