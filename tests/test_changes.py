@@ -328,6 +328,22 @@ def test_every_change_leads_to_its_record(auditor: Any, read: World, at: str) ->
         assert auditor.get(f"{at}/records/{nothing}/").status_code == 404
 
 
+def test_rows_of_reports_lead_to_their_records(auditor: Any, at: str) -> None:
+    for report in (
+        "sources",
+        "destinations",
+        "destinations/?table=warehouses",
+        "tracking-plans",
+        "on-the-way",
+        "people",
+    ):
+        page = auditor.get(f"{at}/reports/{report}" + ("" if "?" in report else "/")).content.decode()
+        found = re.findall(r'href="([^"]*/records/[^"]*)"', page)
+        assert found, report
+        for url in (found[0], found[-1]):
+            assert "First seen" in text(auditor.get(url)), url
+
+
 def test_bytes_that_are_gone_are_said_to_be_gone(auditor: Any, read: World, at: str) -> None:
     from connectors.models import Blob, Change
     from portal.canon import write_once_triggers

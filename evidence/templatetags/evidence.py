@@ -4,17 +4,35 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from django import template
+from django.template import Context
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from connectors import display, registry, troubleshooting
 from connectors.models import Anomaly, Connection, MissedRun, SyncRun
-from connectors.spec import ANOMALIES, Actor, Coverage, Covered, Difference, Hint, Json, Part, State, Table, standing
+from connectors.records import key_part
+from connectors.spec import (
+    ANOMALIES,
+    Actor,
+    Column,
+    Coverage,
+    Covered,
+    Difference,
+    Hint,
+    Json,
+    Part,
+    State,
+    Table,
+    standing,
+)
+from portal.templatetags.portal import cell
 
-from ..changes import Told, cell
+from .. import changes
+from ..changes import Told
 from ..completeness import account, figures
 from ..progress import Progress, progress
 from ..text import visible
@@ -127,6 +145,17 @@ def only_table(table: Table, query: Mapping[str, str]) -> dict[str, str | None]:
     return {name: None for name in query if name != "snapshot"} | {"table": table.name}
 
 
+@register.simple_tag(takes_context=True)
+def report_cell(context: Context, value: Any, column: Column) -> SafeString:
+    """One cell of a report; where it is a record's key, it leads to the record's history."""
+    shown = cell(value, column.kind)
+    workspace = context.get("workspace")
+    if not column.record or workspace is None or not isinstance(value, str) or not value:
+        return shown
+    address = reverse("record", args=[workspace.pk, column.record, key_part(value)])
+    return format_html('<a href="{}">{}</a>', address, shown)
+
+
 @register.simple_tag
 def code_link(code: str) -> SafeString:
     return format_html('<a href="{}"><code>{}</code></a>', reverse("troubleshooting-code", args=[code]), code)
@@ -148,7 +177,7 @@ def more_differences(told: Told, most: int) -> int:
 @register.filter
 def stood(value: Json) -> str | None:
     """A value of a record for a table, None where nothing stands."""
-    text = cell(value)
+    text = changes.cell(value)
     return None if text is None else visible(text)
 
 
