@@ -141,15 +141,15 @@ class Comparison:
 
     def told(self, rows: Sequence[Change]) -> list[Line]:
         """What happened to each, in the order of `rows`: at most three queries, however many there are."""
-        bodies = locker.bodies(address for row in rows for address in _addresses(row))
-        ends = [[bodies.get(address) for address in _addresses(row)] for row in rows]
+        bodies = locker.bodies(address for row in rows for address in addresses(row))
+        ends = [[bodies.get(address) for address in addresses(row)] for row in rows]
         held = ((row.stream, record) for row, both in zip(rows, ends, strict=True) for record in both if record)
         names = names_of(self.connector, self.workspace_id, (self.newer.seq, self.older.seq), held)
         return [self._line(row, old, new, names) for row, (old, new) in zip(rows, ends, strict=True)]
 
     def _line(self, row: Change, before: Record | None, after: Record | None, names: changes.Names) -> Line:
         stream, wording = self.streams[row.stream], self.connector.wording(row.stream)
-        was, now = _addresses(row)
+        was, now = addresses(row)
         lost = (was != locker.GONE and before is None) or (now != locker.GONE and after is None)
         shown = after if after is not None else before or {}
         keys = [key for _, key in beside(wording, shown)]
@@ -190,7 +190,7 @@ def beside(wording: Wording, record: Record) -> list[tuple[str, str]]:
     return found
 
 
-def _addresses(row: Change) -> tuple[bytes, bytes]:
+def addresses(row: Change) -> tuple[bytes, bytes]:
     """Where the record stood, and where it stands: annotations of `locker.differences`."""
     return bytes(row.was), bytes(row.now)  # type: ignore[attr-defined]
 

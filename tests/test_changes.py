@@ -93,7 +93,7 @@ def states(made: World, seq: int) -> dict[tuple[str, str], bytes]:
     from connectors import locker
 
     found = locker.state(made.workspace.pk, seq).values_list("stream", "key", "sha256")
-    return {(stream, key): bytes(sha256) for stream, key, sha256 in found}
+    return {(stream, key): bytes(sha256 or b"") for stream, key, sha256 in found}
 
 
 # --- which records differ -----------------------------------------------------------------------
@@ -102,6 +102,7 @@ def states(made: World, seq: int) -> dict[tuple[str, str], bytes]:
 @pytest.mark.parametrize(("older", "newer"), [(1, 2), (2, 4), (1, 4), (3, 3)])
 def test_a_difference_is_what_the_two_states_differ_in(read: World, older: int, newer: int) -> None:
     from connectors import locker
+    from evidence.comparison import addresses
 
     before, after = states(read, older), states(read, newer)
     expected = {
@@ -110,9 +111,7 @@ def test_a_difference_is_what_the_two_states_differ_in(read: World, older: int, 
         if before.get(each) != after.get(each)
     }
     found = locker.real(locker.differences(read.workspace.pk, older, newer))
-    assert {
-        (s, k, bytes(was), bytes(now)) for s, k, was, now in found.values_list("stream", "key", "was", "now")
-    } == expected
+    assert {(row.stream, row.key, *addresses(row)) for row in found} == expected
     tally = locker.tally(locker.differences(read.workspace.pk, older, newer), "stream")
     for kind in (locker.ADDED, locker.CHANGED, locker.REMOVED):
         rows = locker.real(locker.differences(read.workspace.pk, older, newer), kind)

@@ -115,8 +115,8 @@ def test_names_cannot_turn_a_sentence_round() -> None:
 
 
 def test_the_code_of_a_function_is_told_by_its_size() -> None:
-    before, after = ({"displayName": "Hash", "code": {"sha256": each, "bytes": 1024}} for each in "ab")
-    after["code"]["bytes"] = 2048
+    before = {"displayName": "Hash", "code": {"sha256": "a", "bytes": 1024}}
+    after = {"displayName": "Hash", "code": {"sha256": "b", "bytes": 2048}}
     assert sentence("function_code", before, after) == (
         "Code of function “Hash”: code was changed (1,024 bytes before, 2,048 now)"
     )
