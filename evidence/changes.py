@@ -8,7 +8,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 
@@ -56,6 +56,7 @@ class Told:
     wording: Wording
     before: Record
     after: Record
+    readable: bool = True
 
     @property
     def noun(self) -> str:
@@ -64,12 +65,12 @@ class Told:
     @cached_property
     def name(self) -> str:
         """What the record is called now, or was when it went; "" when only its place names it."""
-        return self.wording.name(self.before if self.kind is Kind.REMOVED else self.after)
+        return self.wording.name(self.after or self.before)
 
     @cached_property
     def differences(self) -> tuple[Difference, ...]:
         """Field by field; of a record that came or went, all its fields."""
-        return compare(self.wording, self.before, self.after)
+        return compare(self.wording, self.before, self.after) if self.readable else ()
 
     @property
     def subject(self) -> str:
@@ -112,6 +113,14 @@ def tell(wording: Wording, before: Record | None, after: Record | None, names: N
     return Told(Kind.REWRITTEN, places, "is only written differently: it means the same", wording, before, after)
 
 
+def unreadable(told: Told) -> Told:
+    """The same of a record whose bytes are gone or damaged, before or after: that it happened is all that is known."""
+    words = (
+        f"was {told.kind if told.kind is not Kind.REWRITTEN else Kind.CHANGED}, and not all of it can be read any more"
+    )
+    return replace(told, predicate=words, readable=False)
+
+
 def _predicate(found: Sequence[Difference], wording: Wording) -> str:
     """The first differences in words; quiet ones only where there is no other, and what is told as a verb first."""
     loud = [each for each in found if each.path.partition(".")[0] not in wording.quiet] or found
@@ -143,8 +152,8 @@ def _values(wording: Wording, path: str, before: Json, after: Json) -> Iterator[
         yield from _objects(wording, path, before or {}, after or {})
     elif _is_secrets(before) and _is_secrets(after):
         yield from _lists(wording, path, before["prints"], after["prints"])
-    elif isinstance(before, list) and isinstance(after, list):
-        yield from _lists(wording, path, before, after)
+    elif _is_list(before) and _is_list(after):
+        yield from _lists(wording, path, before or [], after or [])
     else:
         yield Difference(path, _words(wording, path, before, after), _or_absent(before), _or_absent(after))
 
@@ -154,14 +163,18 @@ def _is_object(value: Json) -> bool:
     return value is None or (isinstance(value, dict) and not value.keys() >= PROGRAM and not value.keys() >= SECRETS)
 
 
+def _is_list(value: Json) -> bool:
+    """What is not there counts as a list without entries."""
+    return value is None or isinstance(value, list)
+
+
 def _is_secrets(value: Json) -> bool:
     return isinstance(value, dict) and value.keys() >= SECRETS
 
 
 def same(before: Json, after: Json) -> bool:
-    return repr(before) == repr(after) or _spelled(before) == _spelled(
-        after
-    )  # most are written alike, and repr is quick
+    """Whether two values are written alike but for the order of names. Most are altogether, and `repr` is quick."""
+    return repr(before) == repr(after) or _spelled(before) == _spelled(after)
 
 
 def _spelled(value: Json) -> str:
@@ -178,7 +191,8 @@ def _lists(wording: Wording, path: str, before: Sequence[Json], after: Sequence[
     gone, come = ([json.loads(each) for each in less.elements()] for less in (old - new, new - old))
     title = title_of(wording, path)
     if not gone and not come:
-        yield Difference(path, f"{title} were put in another order", before, after)
+        if before:
+            yield Difference(path, f"{title} were put in another order", before, after)
         return
     counts = [f"{len(come)} added"] * bool(come) + [f"{len(gone)} removed"] * bool(gone)
     one = come if not gone else gone if not come else []

@@ -157,7 +157,7 @@ class Comparison:
             None if address == locker.GONE else record or {} for address, record in ((was, before), (now, after))
         )
         told = changes.tell(wording, old, new, names, keys)
-        return Line(stream, row.key, row.seq, told, before, after, lost)
+        return Line(stream, row.key, row.seq, changes.unreadable(told) if lost else told, before, after, lost)
 
 
 def names_of(

@@ -62,7 +62,7 @@ def steps(workspace: Workspace, stream: Stream, shown: Sequence[Change], before:
         held = new if new is not None else old or {}
         told = changes.tell(wording, old, new, names, [key for _, key in beside(wording, held)])
         lost = any(each and each.sha256 and bytes(each.sha256) not in bodies for each in (row, older))
-        found.append(Step(row.seq, times[row.seq], told, old, new, lost))
+        found.append(Step(row.seq, times[row.seq], changes.unreadable(told) if lost else told, old, new, lost))
     return found
 
 

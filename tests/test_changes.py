@@ -355,7 +355,9 @@ def test_bytes_that_are_gone_are_said_to_be_gone(auditor: Any, read: World, at: 
             cursor.execute(drop)
         cursor.execute("UPDATE connectors_blob SET body = %s WHERE sha256 = %s", [b"gone", row.sha256])
     assert "Unreadable" in text(auditor.get(address(at, "tracking_plan_rules", row.key)))
-    assert "Unreadable" in text(auditor.get(f"{at}/changes/?from=1&to=2&stream=tracking_plan_rules"))
+    answer = auditor.get(f"{at}/changes/?from=1&to=2&stream=tracking_plan_rules")
+    assert "Unreadable" in text(answer)
+    assert len([said for said in lines(answer) if "not all of it can be read any more" in said]) == 1
 
 
 def test_the_timeline_counts_what_each_snapshot_changed(auditor: Any, read: World, at: str) -> None:

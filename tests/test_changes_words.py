@@ -84,6 +84,7 @@ def test_rights_are_told_by_role() -> None:
         ({"a": [1, 2]}, {"a": [2, 3, 4]}, "a: 2 added, 1 removed"),
         ({"a": ["x"]}, {"a": ["x", "y"]}, "a: 1 added (“y”)"),
         ({"a": [1, 2]}, {"a": [2, 1]}, "a were put in another order"),
+        ({"a": None}, {"a": [1, 2]}, "a: 2 added"),
         ({"a": True}, {"a": 1}, "a changed from true to 1"),
         ({"a": {"sha256": "1", "bytes": 1}}, {"a": {"sha256": "2", "bytes": 1}}, "a was changed"),
         ({"k": {"count": 1, "prints": ["p"]}}, {"k": {"count": 2, "prints": ["p", "q"]}}, "k: 1 added (“q”)"),
@@ -96,7 +97,7 @@ def test_fields_without_words_of_their_own(before: Any, after: Any, words: str) 
 
 
 def test_nothing_and_null_are_the_same() -> None:
-    told = tell(Wording(noun="thing"), {"a": 1, "b": None}, {"a": 1}, {}, [])
+    told = tell(Wording(noun="thing"), {"a": 1, "b": None, "c": []}, {"a": 1, "c": None, "d": {}}, {}, [])
     assert told.kind is Kind.REWRITTEN
     assert told.differences == ()
 

@@ -117,7 +117,7 @@ def _rule(record: Record) -> str:
     """`Order Completed`, and which version where it is not the first; rules without a name are named by their kind."""
     kind, key = fields.word(record.get("type")), fields.word(record.get("key"))
     version = fields.word(record.get("version"))
-    named = key or f"all {kind.lower()} calls"
+    named = key or (f"all {kind.lower()} calls" if kind else "")
     return f"{named}, version {version}" if version not in ("", "1") else named
 
 
