@@ -89,9 +89,12 @@ class Replay:
             day.tree.add_node(self._node)
         return len(days)
 
+    def finish(self) -> int:
+        """After the last change; returns how many records of how many snapshots that settled."""
+        settled, self._node = self._settle(None), b""
+        return settled
+
     def faults(self, name: str) -> Iterator[Fault]:
-        """After the last change: what does not agree."""
-        self._settle(None)
-        self._node = b""
+        """After the end: what does not agree."""
         for day in self._days:
             yield from day.faults(name)

@@ -119,6 +119,9 @@ def _records(workspace: Workspace, replay: Replay, counted: Counted) -> Iterator
             belongs = [str(workspace.uid), stream, key]
             yield from _stored(address, size, body, belongs, f"{stream} {key}, snapshot {seq}")
         counted.step(1 + settled)
+    settled = replay.finish()
+    counted.cover("I5", many=settled)
+    counted.step(settled)
 
 
 def _stored(address: bytes, size: int | None, body: bytes | None, belongs: list[str], where: str) -> Iterator[Fault]:

@@ -170,6 +170,15 @@ def body_of(entry: LedgerEntry) -> dict[str, Any]:
     return found
 
 
+def detail_of(entry: LedgerEntry) -> dict[str, Any]:
+    """The details that were signed; none when they cannot be read."""
+    try:
+        found: dict[str, Any] = body_of(entry)["detail"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return found
+
+
 # --- proving ----------------------------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""`manage.py keys --new-signing-key`: the next key, signed in by the one before. `manage.py keys` alone needs no settings."""
+"""`manage.py keys --new-signing-key`: the next key, signed in by the one before. Without it no settings are needed."""
 
 from argparse import ArgumentParser
 from pathlib import Path
