@@ -12,7 +12,7 @@ from django.db import connection as database
 
 from connectors import missed
 from connectors.verification import verify
-from evidence import verifying
+from evidence import verifications, verifying
 from portal import audit, canon, keys, ledger
 from portal.audit import Action
 from portal.models import AuditEntry, LedgerEntry
@@ -150,6 +150,10 @@ def test_without_the_key_nothing_is_sealed_and_nothing_is_lost(settings: Any, tm
         ledger.seal(NOW)
     assert not LedgerEntry.objects.exists()
     assert ledger.waiting().count() == 1
+
+
+def test_an_empty_portal_is_not_verified_by_itself() -> None:
+    assert not verifications.due(NOW)
 
 
 def test_missed_times_are_one_line_for_all_that_is_noticed_at_once(connected: Any) -> None:
