@@ -27,12 +27,12 @@ class World:
         return type(self.connection.workspace).objects.get(pk=self.connection.workspace_id)
 
     def sync(self, streams: tuple[str, ...] = (), ago: timedelta = timedelta()) -> Any:
-        """Reads the workspace once, in this process and by a clock that is `ago` behind; returns the run as it ended."""
+        """Reads the workspace once, in this process, by a clock that is `ago` behind; returns the run as it ended."""
         from connectors import runs, sync
 
-        asked = runs.request(self.connection, trigger="command", now=timezone.now() - ago, streams=streams, enqueue=False)
         clock = Skipping()
         clock.waited = -ago.total_seconds()
+        asked = runs.request(self.connection, trigger="command", now=clock.now(), streams=streams, enqueue=False)
         ended = sync.perform(asked.pk, clock=clock)
         analyze()
         return ended
