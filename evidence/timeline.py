@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from typing import Any
 
 from portal.templatetags.portal import said_time
 
 MOST = 60  # marks in all
-Point = tuple[int, datetime]  # number of a snapshot, and when it was published, in the zone of the page
-# What a mark stands for, from the coarsest on: the parts of a date that it has in common. 4 is a single snapshot.
+Point = tuple[int, int, int, int, datetime]  # a snapshot: year, month, day, number, and the moment with all of it
+# What a mark stands for, from the coarsest on: how much of a point its snapshots have in common. 4 is one of them.
 YEAR, MONTH, DAY, ALONE = 1, 2, 3, 4
 _LABELS = {YEAR: "%Y", MONTH: "%b", DAY: "%-d", ALONE: "%H:%M"}
 _TITLES = {YEAR: "", MONTH: "%Y", DAY: "%b %Y", ALONE: "%-d %b %Y"}
@@ -63,26 +64,24 @@ class Timeline:
         return [mark for part in self.parts for line in part for mark in line.marks]
 
 
-def timeline(points: Sequence[Point], current: int, most: int = MOST) -> Timeline:
-    """At most `most` marks for any number of snapshots, in the order of time even if a clock went wrong."""
-    points = sorted(points, key=lambda point: (point[1], point[0]))
+def timeline(snapshots: Iterable[tuple[int, datetime]], current: int, most: int = MOST) -> Timeline:
+    """At most `most` marks for snapshots with their numbers and when they were published, in the zone of the page.
+
+    They stand in the order of time even if a clock went wrong.
+    """
+    points = sorted((at.year, at.month, at.day, seq, at) for seq, at in snapshots)
     unit = _finest(points, most)
     if len(_prefixes(points, unit)) == len(points):
         return Timeline(_lines(points, unit, current))
     unit = _finest(points, most // 2)
-    here = next(_prefix(point, unit) for point in points if point[0] == current)
-    inside = [point for point in points if _prefix(point, unit) == here]
+    here = next(point[:unit] for point in points if point[3] == current)
+    inside = [point for point in points if point[:unit] == here]
     within = _finest(inside, most - most // 2)
     return Timeline(_lines(points, unit, current), _lines(inside, within, current) if within > unit else ())
 
 
-def _prefix(point: Point, unit: int) -> tuple[int, ...]:
-    seq, at = point
-    return (at.year, at.month, at.day, seq)[:unit]
-
-
-def _prefixes(points: Iterable[Point], unit: int) -> set[tuple[int, ...]]:
-    return {_prefix(point, unit) for point in points}
+def _prefixes(points: Iterable[Point], unit: int) -> set[tuple[Any, ...]]:
+    return {point[:unit] for point in points}
 
 
 def _finest(points: Sequence[Point], most: int) -> int:
@@ -93,17 +92,17 @@ def _finest(points: Sequence[Point], most: int) -> int:
 
 
 def _lines(points: Sequence[Point], unit: int, current: int) -> tuple[Line, ...]:
-    lines = groupby(points, key=lambda point: _prefix(point, unit - 1))
+    lines = groupby(points, key=lambda point: point[: unit - 1])
     return tuple(Line(*_line(list(held), unit, current)) for _, held in lines)
 
 
 def _line(points: list[Point], unit: int, current: int) -> tuple[str, tuple[Mark, ...]]:
-    marks = [list(held) for _, held in groupby(points, key=lambda point: _prefix(point, unit))]
-    return points[0][1].strftime(_TITLES[unit]), tuple(_mark(held, unit, current) for held in marks)
+    marks = [list(held) for _, held in groupby(points, key=lambda point: point[:unit])]
+    return points[0][4].strftime(_TITLES[unit]), tuple(_mark(held, unit, current) for held in marks)
 
 
 def _mark(points: list[Point], unit: int, current: int) -> Mark:
-    seq, at = max(points)
+    *_, seq, at = max(points, key=lambda point: point[3])
     named = f"napshot {seq}, {said_time(at)}"
     title = f"S{named}" if len(points) == 1 else f"{len(points)} snapshots, the newest is s{named}"
-    return Mark(seq, len(points), at.strftime(_LABELS[unit]), title, current in {number for number, _ in points})
+    return Mark(seq, len(points), at.strftime(_LABELS[unit]), title, any(point[3] == current for point in points))
