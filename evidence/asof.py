@@ -22,7 +22,7 @@ from django.utils.http import urlencode
 from connectors.models import Change, Snapshot, Workspace
 from portal.templatetags.portal import said_time
 
-from .timeline import Timeline, timeline
+from .marks import Marks, marks
 
 NAME = "as_of"
 _MOMENT = re.compile(
@@ -130,17 +130,17 @@ class Seen:
         return f"{reverse(name, args=args)}{'?' if self.keep else ''}{urlencode(self.keep)}"
 
     @cached_property
-    def timeline(self) -> Timeline:
+    def marks(self) -> Marks:
         """All snapshots of the workspace as marks; asks the database when a page first looks."""
         assert self.snapshot is not None
         rows = Snapshot.objects.filter(workspace=self.workspace).order_by("seq").values_list("seq", "published_at")
         zone = timezone.get_current_timezone()
-        return timeline([(seq, at.astimezone(zone)) for seq, at in rows], self.snapshot.seq)
+        return marks([(seq, at.astimezone(zone)) for seq, at in rows], self.snapshot.seq)
 
     @cached_property
     def changes(self) -> dict[int, int]:
-        """How many records each of the timeline's single snapshots changed; the first one has none before it."""
-        return changes(self.workspace, [seq for seq in self.timeline.singles if seq > 1])
+        """How many records each of the snapshots with a mark of their own changed; the first one has none before it."""
+        return changes(self.workspace, [seq for seq in self.marks.singles if seq > 1])
 
 
 def find(workspace: Workspace, said: str) -> Seen:

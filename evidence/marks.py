@@ -36,7 +36,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Timeline:
+class Marks:
     """`lines` stand for all snapshots; where they had to be grouped, `inside` shows the current group's own."""
 
     lines: tuple[Line, ...]
@@ -64,7 +64,7 @@ class Timeline:
         return [mark for part in self.parts for line in part for mark in line.marks]
 
 
-def timeline(snapshots: Iterable[tuple[int, datetime]], current: int, most: int = MOST) -> Timeline:
+def marks(snapshots: Iterable[tuple[int, datetime]], current: int, most: int = MOST) -> Marks:
     """At most `most` marks for snapshots with their numbers and when they were published, in the zone of the page.
 
     They stand in the order of time even if a clock went wrong.
@@ -72,12 +72,12 @@ def timeline(snapshots: Iterable[tuple[int, datetime]], current: int, most: int 
     points = sorted((at.year, at.month, at.day, seq, at) for seq, at in snapshots)
     unit = _finest(points, most)
     if len(_prefixes(points, unit)) == len(points):
-        return Timeline(_lines(points, unit, current))
+        return Marks(_lines(points, unit, current))
     unit = _finest(points, most // 2)
     here = next(point[:unit] for point in points if point[3] == current)
     inside = [point for point in points if point[:unit] == here]
     within = _finest(inside, most - most // 2)
-    return Timeline(_lines(points, unit, current), _lines(inside, within, current) if within > unit else ())
+    return Marks(_lines(points, unit, current), _lines(inside, within, current) if within > unit else ())
 
 
 def _prefixes(points: Iterable[Point], unit: int) -> set[tuple[Any, ...]]:
