@@ -3,7 +3,21 @@
 from django.urls import path, register_converter
 
 from .keys import KeyConverter
-from .views import anomalies, artifacts, auditlog, changes, help, home, reports, runs, snapshots, sources, workspaces
+from .views import (
+    anomalies,
+    artifacts,
+    auditlog,
+    changes,
+    help,
+    home,
+    integrity,
+    ledgerlog,
+    reports,
+    runs,
+    snapshots,
+    sources,
+    workspaces,
+)
 
 register_converter(KeyConverter, "key")
 
@@ -32,6 +46,11 @@ urlpatterns = [
     path("runs/<int:pk>/cancel/", runs.cancel, name="run-cancel"),
     path("audit/", auditlog.index, name="audit-log"),
     path("audit/export.csv", auditlog.export, name="audit-log-export"),
+    path("integrity/", integrity.index, name="integrity"),
+    path("integrity/verify/", integrity.verify, name="verify"),
+    path("integrity/<int:pk>/", integrity.verification, name="verification"),
+    path("integrity/ledger/", ledgerlog.index, name="ledger"),
+    path("integrity/ledger/export.csv", ledgerlog.export, name="ledger-export"),
     path("help/", help.index, name="troubleshooting"),
     path("help/<slug:code>/", help.code, name="troubleshooting-code"),
 ]

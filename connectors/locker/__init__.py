@@ -10,7 +10,7 @@ differences  between two of its snapshots
 
 from .differences import ADDED, CHANGED, GONE, REMOVED, bodies, called, differences, history, real, span, steps, tally
 from .publishing import NO_PREDECESSOR, Part, StreamResult, begin, change_line, leaf, publish, tell_planner
-from .sealing import NONE_KNOWN, Addresses, Sealed, Unpackable, envelope_of, seal
+from .sealing import NONE_KNOWN, Addresses, Sealed, Unpackable, envelope_of, seal, unpacked
 from .staging import (
     CHUNK,
     Lost,
@@ -70,6 +70,7 @@ __all__ = [
     "steps",
     "tally",
     "tell_planner",
+    "unpacked",
     "unstage",
     "write_receipts",
 ]
