@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from django import template
 from django.http import QueryDict
@@ -14,10 +15,15 @@ from django.utils.safestring import SafeString
 from connectors import display, registry, troubleshooting
 from connectors.models import Anomaly, Connection, MissedRun, SyncRun
 from connectors.spec import ANOMALIES, Actor, Coverage, Covered, Hint, Part, State, Table, standing
+from portal import ledger
+from portal.models import LedgerEntry
+
+from .. import integrity
 from portal.templatetags.portal import changed
 
 from ..asof import NAME, Seen
 from ..completeness import account, figures
+from ..models import Verification
 from ..progress import Progress, progress
 
 register = template.Library()
@@ -47,6 +53,22 @@ def took(run: SyncRun) -> timedelta | None:
 @register.filter
 def progress_at(run: SyncRun, now: datetime) -> Progress:
     return progress(run, now)
+
+
+@register.filter
+def outcome(verification: Verification) -> State:
+    return integrity.state_of(verification)
+
+
+@register.filter
+def time_of(verification: Verification) -> timedelta | None:
+    """How long a verification took."""
+    return integrity.took(verification)
+
+
+@register.filter
+def sealed_detail(entry: LedgerEntry) -> dict[str, Any]:
+    return ledger.detail_of(entry)
 
 
 @register.filter
