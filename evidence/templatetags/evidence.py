@@ -17,10 +17,9 @@ from connectors.models import Anomaly, Connection, MissedRun, SyncRun
 from connectors.spec import ANOMALIES, Actor, Coverage, Covered, Hint, Part, State, Table, standing
 from portal import ledger
 from portal.models import LedgerEntry
-
-from .. import integrity
 from portal.templatetags.portal import changed
 
+from .. import integrity
 from ..asof import NAME, Seen
 from ..completeness import account, figures
 from ..models import Verification
