@@ -3,6 +3,7 @@
 from django.urls import path
 
 from .views import (
+    anchors,
     anomalies,
     artifacts,
     auditlog,
@@ -41,6 +42,8 @@ urlpatterns = [
     path("integrity/", integrity.index, name="integrity"),
     path("integrity/verify/", integrity.verify, name="verify"),
     path("integrity/<int:pk>/", integrity.verification, name="verification"),
+    path("integrity/anchors/", anchors.index, name="anchors"),
+    path("integrity/anchors/<int:pk>/proof/", anchors.proof, name="anchor-proof"),
     path("integrity/ledger/", ledgerlog.index, name="ledger"),
     path("integrity/ledger/export.csv", ledgerlog.export, name="ledger-export"),
     path("help/", help.index, name="troubleshooting"),
