@@ -5,6 +5,7 @@ No default opens a door: without keys nothing starts, debug is off, cookies need
 """
 
 import os
+import re
 import socket
 from datetime import datetime, time, timedelta
 from pathlib import Path
@@ -109,6 +110,20 @@ def _address(name: str, address: str) -> str:
     except ValidationError:
         raise ImproperlyConfigured(f"{name} must be an address such as portal@example.com.") from None
     return address.strip()
+
+
+def _stamping(url: str, root: str, policies: list[str]) -> None:
+    """Time stamps are proved by themselves, so plain http will do; without a pinned root and policy nothing would."""
+    parts = urlsplit(url)
+    if url and (parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc):
+        raise ImproperlyConfigured("ANCHOR_TSA_URL: write the address of a time stamping server, https:// or http://.")
+    if url and not (root and policies):
+        raise ImproperlyConfigured("ANCHOR_TSA_URL needs ANCHOR_TSA_ROOT and ANCHOR_TSA_POLICY: whom to believe.")
+    if root and not Path(root).is_absolute():
+        raise ImproperlyConfigured("ANCHOR_TSA_ROOT: write the whole path of a PEM file, from the root.")
+    for policy in policies:
+        if not re.fullmatch(r"[0-2](\.(0|[1-9][0-9]*)){1,30}", policy):
+            raise ImproperlyConfigured(f"ANCHOR_TSA_POLICY: write numbers with dots, such as 1.2.3.4, not {policy!r}.")
 
 
 def _portal_url(url: str) -> str:
@@ -264,6 +279,10 @@ if ANCHOR_FOLDER and not Path(ANCHOR_FOLDER).is_absolute():
 ANCHOR_MAIL = [_address("ANCHOR_MAIL", each) for each in env.list("ANCHOR_MAIL", default=[]) if each.strip()]
 if ANCHOR_MAIL and not SENDS_MAIL:
     raise ImproperlyConfigured("ANCHOR_MAIL needs EMAIL_URL: without it the portal sends no mail.")
+ANCHOR_TSA_URL = env.str("ANCHOR_TSA_URL", default="").strip()
+ANCHOR_TSA_ROOT = env.str("ANCHOR_TSA_ROOT", default="").strip()
+ANCHOR_TSA_POLICY = [each.strip() for each in env.list("ANCHOR_TSA_POLICY", default=[]) if each.strip()]
+_stamping(ANCHOR_TSA_URL, ANCHOR_TSA_ROOT, ANCHOR_TSA_POLICY)
 ANCHOR_WITHIN = timedelta(hours=_whole("ANCHOR_WITHIN", 24))
 
 # --- sign-in ---

@@ -2,7 +2,7 @@
 
 The only writer of `Anchor` and `AnchorTry`.
 
-making    what is still to be anchored, and doing it     folder, letter   one kind each
+making    what is still to be anchored, and doing it     folder, letter, stamp   one kind each
 standing  how far each workspace is confirmed            proving          whether the chain still meets them
 """
 

@@ -14,7 +14,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 from django_q.tasks import async_task
 
 from ..models import Anchor, AnchorTry, Snapshot
-from . import folder, letter
+from . import folder, letter, stamp
 from .refusal import AnchorFailed
 
 AGAIN = timedelta(minutes=15)
@@ -24,12 +24,17 @@ Kind = Anchor.Kind
 _MAKERS: Mapping[str, Callable[[Snapshot, datetime], tuple[bytes, str]]] = {
     Kind.FOLDER: lambda snapshot, now: folder.make(snapshot),
     Kind.MAIL: letter.make,
+    Kind.STAMP: lambda snapshot, now: stamp.make(snapshot),
 }
 
 
 def configured() -> tuple[Anchor.Kind, ...]:
     """The kinds that the environment asks for."""
-    asked = {Kind.FOLDER: settings.ANCHOR_FOLDER, Kind.MAIL: settings.ANCHOR_MAIL}
+    asked = {
+        Kind.FOLDER: settings.ANCHOR_FOLDER,
+        Kind.MAIL: settings.ANCHOR_MAIL,
+        Kind.STAMP: settings.ANCHOR_TSA_URL,
+    }
     return tuple(kind for kind, value in asked.items() if value)
 
 

@@ -9,8 +9,9 @@ from django.db.models import Max
 from portal.proving import Counted, Fault, stepwise
 
 from ..models import Anchor, Snapshot, Workspace
-from . import folder
+from . import folder, stamp
 from .making import configured
+from .refusal import AnchorFailed
 
 Kind = Anchor.Kind
 CUT = "The chain is older than its anchors: it was cut, or an older backup was restored."
@@ -19,8 +20,8 @@ CUT = "The chain is older than its anchors: it was cut, or an older backup was r
 def verify(counted: Counted) -> Iterator[Fault]:
     """All faults of all anchors; a note for each newest snapshot that none confirms."""
     files, unread = _files()
-    if unread:
-        yield Fault("I8", "anchors", unread, grave=False)
+    for said in filter(None, (unread, _rootless())):
+        yield Fault("I8", "anchors", said, grave=False)
     yield from _anchors(files, counted)
     yield from _astray(files or {}, counted)
     yield from _unconfirmed(counted)
@@ -35,6 +36,12 @@ def _files() -> tuple[dict[str, folder.Named] | None, str]:
         return {each.file: each for each in folder.listed()}, ""
     except OSError:
         return None, "The folder for anchors cannot be read from here: its files were not read again."
+
+
+def _rootless() -> str:
+    if settings.ANCHOR_TSA_ROOT or not Anchor.objects.filter(kind=Kind.STAMP).exists():
+        return ""
+    return "ANCHOR_TSA_ROOT is not set here: the time stamps were not proved again."
 
 
 def _anchors(files: dict[str, folder.Named] | None, counted: Counted) -> Iterator[Fault]:
@@ -63,12 +70,22 @@ def _missed(found: Snapshot | None, seq: int, sha256: str, workspace: Workspace 
 
 def _proof(anchor: Anchor, snapshot: Snapshot, files: dict[str, folder.Named] | None) -> str:
     """What is wrong with the proof itself; "" when it holds, or cannot be read again here."""
+    if anchor.kind == Kind.STAMP:
+        return _stamp(bytes(anchor.proof), bytes(snapshot.header)) if settings.ANCHOR_TSA_ROOT else ""
     if anchor.kind != Kind.FOLDER:
         return ""
     expected = folder.contents(snapshot)
     if bytes(anchor.proof) != expected or anchor.detail != folder.name_of(snapshot):
         return "What is kept of its file is not what was put into the folder."
     return _file(anchor.detail, expected) if files is not None else ""
+
+
+def _stamp(proof: bytes, header: bytes) -> str:
+    try:
+        stamp.proved(proof, header, stamp.trusted())
+    except AnchorFailed as error:
+        return error.message
+    return ""
 
 
 def _file(name: str, expected: bytes) -> str:
