@@ -103,7 +103,7 @@ def _records(workspace: Workspace, replay: Replay, counted: Counted) -> Iterator
     rows = Change.objects.filter(workspace=workspace, seq__lte=workspace.head).annotate(
         blob_size=Subquery(blob.values("size")), blob_body=Subquery(blob.values("body"))
     )
-    fields = ("sha256", "blob_size", "blob_body")
+    fields, uid = ("sha256", "blob_size", "blob_body"), str(workspace.uid)
     for stream, key, seq, sha256, size, body in stepwise(rows, "stream", "key", "seq", fields=fields, size=AT_ONCE):
         address = bytes(sha256) if sha256 is not None else None
         settled = replay.change(stream, key, seq, address)
@@ -113,8 +113,7 @@ def _records(workspace: Workspace, replay: Replay, counted: Counted) -> Iterator
         if address is not None:
             counted.blobs += 1
             counted.cover("I1", "I2", "I11", "I12")
-            belongs = [str(workspace.uid), stream, key]
-            yield from _stored(address, size, body, belongs, f"{stream} {key}, snapshot {seq}")
+            yield from _stored(address, size, body, [uid, stream, key], f"{stream} {key}, snapshot {seq}")
         counted.step(1 + settled)
     settled = replay.finish()
     counted.cover("I5", many=settled)
@@ -127,7 +126,7 @@ def _stored(address: bytes, size: int | None, body: bytes | None, belongs: list[
             yield Fault("I11", where, "Its bytes are gone, and no ledger entry says that they were erased.")
         return
     try:
-        data = locker.envelope_of(Blob(sha256=address, size=size, body=body))
+        data = locker.unpacked(bytes(body), size)
     except locker.Unpackable:
         yield Fault("I1", where, "Its bytes cannot be unpacked.")
         return
