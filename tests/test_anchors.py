@@ -376,7 +376,7 @@ def test_every_export_names_its_snapshot_and_the_whole_digest_of_its_header(
     auditor: Any, heads: list[Snapshot], fmt: str
 ) -> None:
     for head in heads:
-        answer = auditor.get(f"/workspaces/{head.workspace_id}/reports/sources/export.{fmt}?snapshot={head.seq}")
+        answer = auditor.get(f"/workspaces/{head.workspace_id}/reports/sources/export.{fmt}?as_of={head.seq}")
         said = wording(answer.getvalue())
         assert head.header_sha256 in said
         assert re.search(rf'(?i)"?snapshot"?:?{head.seq}(?![0-9])', said)
