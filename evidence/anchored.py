@@ -118,43 +118,38 @@ def _said(row: Any, now: datetime) -> tuple[State, str]:
 def alarms(now: datetime) -> list[Matter]:
     """What the home page must say; the same number of queries whatever there is."""
     found = []
-    if names := contradictions():
+    if broken := contradictions():
+        many = f" of {len(broken)} workspaces" if len(broken) > 1 else ""
         why = (
-            f"{_first(names)}. The chain was cut, written anew, or restored from an older backup. Do not rely on the "
-            "evidence before somebody has explained it."
+            "The chain was cut, written anew, or restored from an older backup. Do not rely on the evidence before "
+            "somebody has explained it."
         )
-        what = "An anchor contradicts the chain"
-        found.append(_matter(State("fail", "Contradicted"), what, why, "anchor-contradicted"))
+        what = f"An anchor contradicts the chain{many}"
+        found.append(_matter(State("fail", "Contradicted"), what, why, "anchor-contradicted", broken))
     for kind in anchors.configured():
         if rows := list(anchors.late(kind, now)):
             found.append(_late(kind, rows, now))
     return found
 
 
-def contradictions() -> list[str]:
-    """The names of workspaces whose anchors the chain does not meet, as far as no verification is needed to see it."""
-    seen = {row.name for row, _ in anchors.contradicted()}
-    seen |= {row.workspace.name for row in anchors.refused().filter(code="anchor-contradicted")}
-    return sorted(seen)
+def contradictions() -> list[Workspace]:
+    """Those whose anchors the chain does not meet, as far as no verification is needed to see it."""
+    seen = {row.pk: row for row, _ in anchors.contradicted()}
+    seen |= {row.workspace_id: row.workspace for row in anchors.refused().filter(code="anchor-contradicted")}
+    return list(seen.values())
 
 
 def _late(kind: Anchor.Kind, rows: Sequence[Any], now: datetime) -> Matter:
     many, oldest = len(rows), rows[0]
     what = f"{kind.label}: {many} workspace{'' if many == 1 else 's'} not anchored in time"
-    why = (
-        f"{_first([row.name for row in rows])}. The oldest has waited since {said_time(oldest.open_since)}; "
-        f"{duration(settings.ANCHOR_WITHIN)} are allowed."
-    )
+    why = f"The oldest has waited since {said_time(oldest.open_since)}; {duration(settings.ANCHOR_WITHIN)} are allowed."
     failed = anchors.refused().filter(kind=kind).first()
     if failed is not None:
         why += f" The last try: {failed.message}"
-    return _matter(State("stale", "Not anchored"), what, why, failed.code if failed else "anchor-late")
+    return _matter(State("stale", "Not anchored"), what, why, failed.code if failed else "anchor-late", rows)
 
 
-def _first(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"{', '.join(f'“{name}”' for name in names[:3])}{more}"
-
-
-def _matter(state: State, what: str, why: str, code: str) -> Matter:
-    return Matter(state, what, why, None, who=OPERATOR, code=code, href=f"{reverse('integrity')}#anchors")
+def _matter(state: State, what: str, why: str, code: str, about: Sequence[Workspace]) -> Matter:
+    """It names the workspace when it is about one; Integrity, to which it leads, has them all."""
+    only = about[0] if len(about) == 1 else None
+    return Matter(state, what, why, only, who=OPERATOR, code=code, href=f"{reverse('integrity')}#anchors")

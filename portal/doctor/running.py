@@ -137,8 +137,9 @@ def _nearby() -> bool:
 
 def anchors_are_made(now: datetime) -> Seen:
     """Every newest snapshot is confirmed outside in time, and no anchor contradicts the chain."""
-    if names := anchored.contradictions():
-        return fail(f"Anchors contradict the chain of {', '.join(names[:5])}.", code="anchor-contradicted")
+    if broken := anchored.contradictions():
+        named = ", ".join(f"“{each.name}”" for each in broken[:5])
+        return fail(f"Anchors contradict the chain of {named}.", code="anchor-contradicted")
     kinds = anchors.configured()
     if not kinds:
         return moot("No anchor is configured: nothing outside confirms what is stored.")
