@@ -89,11 +89,6 @@ def text(answer: Any) -> str:
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())))
 
 
-def at_first(shelf: Path, heads: list[Snapshot]) -> None:
-    """The folder as it was after the first day."""
-    (shelf / folder.name_of(heads[0])).write_bytes(folder.contents(heads[0]))
-
-
 # --- making -------------------------------------------------------------------------------------------------------
 
 
@@ -239,7 +234,7 @@ def test_a_cut_tail_is_found_by_the_anchor_that_is_beyond_it(heads: list[Snapsho
 
 
 def test_an_older_database_is_found_by_the_folder_alone(heads: list[Snapshot], shelf: Path) -> None:
-    at_first(shelf, heads)
+    (shelf / folder.name_of(heads[0])).write_bytes(folder.contents(heads[0]))
     anchor()
     cut_tail()
     attack("DELETE FROM connectors_anchor")
