@@ -6,7 +6,7 @@ from django.conf import settings
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from . import connections, rekeying, reminders, runs
+from . import anchors, connections, rekeying, reminders, runs
 from . import sync as driver
 from .models import Heartbeat
 
@@ -35,9 +35,15 @@ def beat() -> str:
     connections.drop_old_offers(now)
     reminders.remind(now)
     reminders.queue_mail(now)
+    anchors.queue(now)
     return f"{len(lost)} lost, {len(started)} started, {OrmQ.objects.count()} queued"
 
 
 def send_reminder(reminder_id: int) -> str:
     """Sends the mail of one reminder; the next beats ask again until it has gone out or a day is over."""
     return "sent" if reminders.send(reminder_id, timezone.now()) else "not sent yet"
+
+
+def anchor(try_id: int) -> str:
+    """Confirms one workspace's newest snapshot outside of the portal; the next beats ask again until that is done."""
+    return anchors.carry_out(try_id, timezone.now())

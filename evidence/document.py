@@ -97,6 +97,12 @@ class Document:
         """All that a reader must know before absence, or a date, is taken for proved."""
         return (*filter(None, (self.provenance.doubt,)), *self.gaps, *self.older)
 
+    @property
+    def origin(self) -> str:
+        """One line that names the snapshot and the digest of its header: whoever keeps it can prove the chain by it."""
+        source = self.provenance
+        return f"Snapshot {source.snapshot} of {source.workspace_name}; header digest, SHA-256: {source.header_sha256}"
+
     def table(self, name: str = "") -> Table:
         """The table called `name`, the first one without a name. Raises ExportError `export-table`."""
         for table in self.report.tables:

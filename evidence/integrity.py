@@ -15,7 +15,7 @@ from portal.models import LedgerEntry
 from portal.proving import INVARIANTS, Invariant
 from portal.templatetags.portal import duration, said_time
 
-from . import verifications
+from . import anchored, verifications
 from .health import Matter
 from .models import Outcome, Verification
 
@@ -47,13 +47,15 @@ LIMITS = (
         "Somebody who has the signing key",
         "Whoever can read the key file on the machine can write another history and sign it. To this page it would "
         "look as good as the true one, from the last moment on that something outside this portal confirms.",
-        "Keep the fingerprints of exports and PDFs that you took away: they show whether a history was written anew.",
+        "Anchors: what they confirmed before that moment stays proved. The fingerprints of exports and PDFs that you "
+        "took away do the same: they show whether a history was written anew.",
     ),
     Limit(
         "An older copy of the whole database",
         "If the database is put back to an earlier day as a whole, snapshots, ledger and earlier verifications agree "
         "with each other: only the days since are gone.",
-        "Compare the number and fingerprint of the newest snapshot with an export or PDF that you hold.",
+        "Anchors: they know of the days that are gone. Without any, compare the number and fingerprint of the "
+        "newest snapshot with an export or PDF that you hold.",
     ),
     Limit(
         "What Segment did not say",
@@ -176,7 +178,7 @@ def alarms(now: datetime) -> list[Matter]:
             f"The oldest has waited since {said_time(waits)}: the worker does not run, or cannot read its signing key."
         )
         found.append(_matter(State("stale", "Not sealed"), "Entries of the audit log are not sealed", why))
-    return found
+    return [*found, *anchored.alarms(now)]
 
 
 def _faulty(good: Verification) -> Matter:

@@ -4,6 +4,7 @@ from django.urls import path, register_converter
 
 from .keys import KeyConverter
 from .views import (
+    anchors,
     anomalies,
     artifacts,
     auditlog,
@@ -49,6 +50,8 @@ urlpatterns = [
     path("integrity/", integrity.index, name="integrity"),
     path("integrity/verify/", integrity.verify, name="verify"),
     path("integrity/<int:pk>/", integrity.verification, name="verification"),
+    path("integrity/anchors/", anchors.index, name="anchors"),
+    path("integrity/anchors/<int:pk>/proof/", anchors.proof, name="anchor-proof"),
     path("integrity/ledger/", ledgerlog.index, name="ledger"),
     path("integrity/ledger/export.csv", ledgerlog.export, name="ledger-export"),
     path("help/", help.index, name="troubleshooting"),

@@ -37,8 +37,9 @@ def configured() -> bool:
     return bool(settings.SENDS_MAIL)
 
 
-def send(to: str, subject: str, lines: Sequence[str], now: datetime, *, path: str = "") -> None:
+def send(to: str, subject: str, lines: Sequence[str], now: datetime, *, path: str = "") -> str:
     """Sends plain text to one address; `path` (as `reverse` gives it) becomes the last line, a link to the portal.
+    Returns the mail's Message-ID.
 
     Waits for the network, up to EMAIL_TIMEOUT at each step, so it must not be called within a transaction. Raises
     MailRefused.
@@ -61,6 +62,7 @@ def send(to: str, subject: str, lines: Sequence[str], now: datetime, *, path: st
     text = "\n".join([*body, ""])
     mail = EmailMessage(_plain(subject, LONGEST_SUBJECT), text, settings.MAIL_FROM, [to], headers=head)
     _talk(lambda server: server.send_messages([mail]))
+    return head["Message-ID"]
 
 
 def knock() -> None:

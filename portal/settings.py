@@ -5,8 +5,9 @@ No default opens a door: without keys nothing starts, debug is off, cookies need
 """
 
 import os
+import re
 import socket
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -103,12 +104,26 @@ def _mail(url: str) -> dict[str, Any]:
     return found | {"EMAIL_PORT": found["EMAIL_PORT"] or _MAIL_PORTS[scheme]}
 
 
-def _mail_from(address: str) -> str:
+def _address(name: str, address: str) -> str:
     try:
-        validate_email(address)
+        validate_email(address.strip())
     except ValidationError:
-        raise ImproperlyConfigured("MAIL_FROM must be an address such as portal@example.com.") from None
-    return address
+        raise ImproperlyConfigured(f"{name} must be an address such as portal@example.com.") from None
+    return address.strip()
+
+
+def _stamping(url: str, root: str, policies: list[str]) -> None:
+    """Time stamps are proved by themselves, so plain http will do; without a pinned root and policy nothing would."""
+    parts = urlsplit(url)
+    if url and (parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc):
+        raise ImproperlyConfigured("ANCHOR_TSA_URL: write the address of a time stamping server, https:// or http://.")
+    if url and not (root and policies):
+        raise ImproperlyConfigured("ANCHOR_TSA_URL needs ANCHOR_TSA_ROOT and ANCHOR_TSA_POLICY: whom to believe.")
+    if root and not Path(root).is_absolute():
+        raise ImproperlyConfigured("ANCHOR_TSA_ROOT: write the whole path of a PEM file, from the root.")
+    for policy in policies:
+        if not re.fullmatch(r"[0-2](\.(0|[1-9][0-9]*)){1,30}", policy):
+            raise ImproperlyConfigured(f"ANCHOR_TSA_POLICY: write numbers with dots, such as 1.2.3.4, not {policy!r}.")
 
 
 def _portal_url(url: str) -> str:
@@ -253,9 +268,22 @@ EMAIL_TIMEOUT = 10  # seconds, for each step of the talk with the server
 MAIL_FROM = DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("MAIL_FROM", default="").strip()
 PORTAL_URL = env.str("PORTAL_URL", default="").strip()
 if SENDS_MAIL or MAIL_FROM:
-    _mail_from(MAIL_FROM)
+    _address("MAIL_FROM", MAIL_FROM)
 if SENDS_MAIL or PORTAL_URL:
     PORTAL_URL = _portal_url(PORTAL_URL)
+
+# --- anchors: where newest states are confirmed outside of the portal; all off by default ---
+ANCHOR_FOLDER = env.str("ANCHOR_FOLDER", default="").strip()
+if ANCHOR_FOLDER and not Path(ANCHOR_FOLDER).is_absolute():
+    raise ImproperlyConfigured("ANCHOR_FOLDER: write the whole path of a folder, from the root.")
+ANCHOR_MAIL = [_address("ANCHOR_MAIL", each) for each in env.list("ANCHOR_MAIL", default=[]) if each.strip()]
+if ANCHOR_MAIL and not SENDS_MAIL:
+    raise ImproperlyConfigured("ANCHOR_MAIL needs EMAIL_URL: without it the portal sends no mail.")
+ANCHOR_TSA_URL = env.str("ANCHOR_TSA_URL", default="").strip()
+ANCHOR_TSA_ROOT = env.str("ANCHOR_TSA_ROOT", default="").strip()
+ANCHOR_TSA_POLICY = [each.strip() for each in env.list("ANCHOR_TSA_POLICY", default=[]) if each.strip()]
+_stamping(ANCHOR_TSA_URL, ANCHOR_TSA_ROOT, ANCHOR_TSA_POLICY)
+ANCHOR_WITHIN = timedelta(hours=_whole("ANCHOR_WITHIN", 24))
 
 # --- sign-in ---
 LOGIN_URL = "login"

@@ -12,6 +12,7 @@ FOREIGN = (
     *("SIGNING_KEY_FILE", "TRUSTED_KEYS_FILE", "SEGMENT_REGIONS", "DEBUG", "ALLOWED_HOSTS", "PROXY_HOPS"),
     *("HOST", "PORT", "PORTAL_WORKER", "WORKERS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "LOG_LEVEL", "TIME_ZONE"),
     *("EMAIL_URL", "MAIL_FROM", "PORTAL_URL"),
+    *("ANCHOR_FOLDER", "ANCHOR_MAIL", "ANCHOR_TSA_URL", "ANCHOR_TSA_ROOT", "ANCHOR_TSA_POLICY", "ANCHOR_WITHIN"),
 )
 
 # A test database need not survive a fall of the server, so no commit waits for its disk; and small tables are not worth

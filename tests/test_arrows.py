@@ -101,7 +101,7 @@ def test_only_one_room_talks_to_the_network() -> None:
             word in path.read_text() for word in ("import requests", "import urllib3", "urllib.request", "http.client")
         )
     }
-    assert talkers == {"connectors.http", "connectors.http.probes"}
+    assert talkers == {"connectors.http", "connectors.http.posting", "connectors.http.probes"}
 
 
 def test_the_test_finds_a_wrong_arrow(tmp_path: Path) -> None:

@@ -101,6 +101,8 @@ def _settings(value: str, data: Path) -> subprocess.CompletedProcess[str]:
         ("SEGMENT_REGIONS=far=http://example.com", "SEGMENT_REGIONS: write name=https://host, or http on the loopback"),
         ("EMAIL_URL=smtp://me:pass/word@host", "EMAIL_URL: write smtp+tls://user:password@host:587"),
         ("EMAIL_URL=smtp+tls://mail.example.com", "MAIL_FROM must be an address such as portal@example.com."),
+        ("ANCHOR_MAIL=auditor@example.com", "ANCHOR_MAIL needs EMAIL_URL: without it the portal sends no mail."),
+        ("ANCHOR_FOLDER=anchors", "ANCHOR_FOLDER: write the whole path of a folder, from the root."),
         ("PORTAL_URL=http://portal.example.com", "PORTAL_URL: write https://host, or http on the loopback"),
     ],
 )

@@ -114,7 +114,8 @@ def test_csv_holds_a_header_and_the_rows_and_nothing_else() -> None:
 
 def test_csv_says_before_its_head_what_it_could_not_see() -> None:
     whole = replace(document(table(("Web", "1", 1, None))), gaps=())
-    assert csv_rows(whole, notes=True) == csv_rows(whole), "nothing misleads, so nothing stands before the head"
+    origin = [f"# Snapshot 128 of {whole.provenance.workspace_name}; header digest, SHA-256: {DIGEST}"]
+    assert csv_rows(whole, notes=True) == [origin, *csv_rows(whole)], "nothing misleads: only where it comes from"
     doubted = replace(
         whole,
         gaps=("Users: denied.\r\n=1+1\0",),
@@ -125,6 +126,7 @@ def test_csv_says_before_its_head_what_it_could_not_see() -> None:
         ["# Absence proves nothing here."],
         ["# Users: denied. =1+1"],
         ["# As of snapshot 3: Syncs."],
+        origin,
         *csv_rows(whole),
     ]
 

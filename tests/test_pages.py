@@ -55,7 +55,9 @@ def text(answer: Any) -> str:
 
 
 def rows(answer: Any) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(b"".join(answer.streaming_content).decode())))
+    """Head and rows of a CSV, without the notes before them."""
+    found = csv.reader(io.StringIO(b"".join(answer.streaming_content).decode()))
+    return [row for row in found if not row[0].startswith("# ")]
 
 
 # --- home, workspaces, snapshots ----------------------------------------------------------------

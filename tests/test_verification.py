@@ -36,10 +36,13 @@ def found() -> set[str]:
     return {fault.invariant for fault in verify(Counted()) if fault.grave}
 
 
+GUARDED = ("connectors_blob", "connectors_change", "connectors_snapshot", "connectors_receipt", "connectors_anchor")
+
+
 def attack(sql: str, *values: Any) -> None:
     """What an administrator of the database can do: triggers off, then any statement."""
     with database.cursor() as cursor:
-        for table in ("connectors_blob", "connectors_change", "connectors_snapshot", "connectors_receipt"):
+        for table in GUARDED:
             for _, drop in reversed(list(canon.write_once_triggers(table, database.vendor))):
                 cursor.execute(drop)
         cursor.execute(sql, values)

@@ -2,7 +2,7 @@
 
 `fetch` sends one request: its body, or an error named for who must act. When and how often is for the caller to
 decide; `get` is the patient form for the few requests that are not part of a reading. `probes` looks at the way there
-without asking for anything.
+without asking for anything; `posting` asks a server of the operator's choice for a time stamp, the one POST there is.
 """
 
 import hashlib

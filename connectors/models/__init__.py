@@ -1,6 +1,6 @@
 """Connections, sync runs and the locker's tables. Each model says which module writes it."""
 
-from .chain import Anomaly, Blob, Change, Receipt, Snapshot, StagedRecord
+from .chain import Anchor, AnchorTry, Anomaly, Blob, Change, Receipt, Snapshot, StagedRecord
 from .connections import (
     ROTATION_DAYS,
     Ciphertext,
@@ -32,6 +32,8 @@ from .runs import (
 __all__ = [
     "ACTIVE_STATES",
     "ROTATION_DAYS",
+    "Anchor",
+    "AnchorTry",
     "Anomaly",
     "Blob",
     "Change",

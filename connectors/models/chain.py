@@ -105,6 +105,49 @@ class Change(WriteOnce):
         return f"{self.stream} {self.key} in {self.seq}"
 
 
+class Anchor(WriteOnce):
+    """Proof, kept outside, that a head was there: the file's bytes, the mail, or the token. Written by `anchors`."""
+
+    class Kind(models.TextChoices):
+        FOLDER = "folder", "Write-once folder"
+        MAIL = "mail", "Mail"
+        STAMP = "rfc3161", "Time stamp (RFC 3161)"
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="anchors")
+    seq = models.PositiveIntegerField()
+    header_sha256 = models.CharField(max_length=64)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    at = models.DateTimeField()
+    proof = models.BinaryField()
+    detail = models.CharField(max_length=300)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "kind", "seq", "header_sha256"], name="one_anchor")]
+        indexes = [models.Index(fields=["header_sha256", "kind"], name="anchor_of_a_head")]
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"anchor {self.pk}"
+
+
+class AnchorTry(models.Model):
+    """A head that is to be anchored: when next, and why the last try came to nothing. Written by `anchors`."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=10, choices=Anchor.Kind.choices)
+    next_at = models.DateTimeField()
+    tried_at = models.DateTimeField(null=True)
+    code = models.CharField(max_length=40, blank=True)
+    message = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "kind"], name="one_try_per_kind")]
+        ordering = ["-tried_at", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.workspace}"
+
+
 class Anomaly(models.Model):
     """Something about a snapshot that a person should look at. Written by `anomalies`."""
 

@@ -1,7 +1,7 @@
 """CSV: RFC 4180, UTF-8, a header row and the rows.
 
-Where the rows come from stands in the file name (snapshot and digest) and in the JSON and PDF of the same document.
-Only what could mislead stands before the header row: a line that begins with # for each doubt, gap, and older reading.
+Before the header row stands a line that begins with # for each doubt, gap, and older reading, and one that names the
+snapshot and the digest of its header; the rest of where the rows come from is in the JSON and PDF of the same document.
 """
 
 import csv
@@ -33,7 +33,8 @@ def stream(document: Document, table_name: str = "", bom: bool = False, notes: b
     Raises ExportError `export-table` at once, before the first piece.
     """
     table = document.table(table_name)
-    return pieces([column.title for column in table.columns], table.rows(), bom, document.caveats if notes else ())
+    said = (*document.caveats, document.origin) if notes else ()
+    return pieces([column.title for column in table.columns], table.rows(), bom, said)
 
 
 def count(document: Document, table_name: str = "") -> int:

@@ -1,5 +1,6 @@
 """Integrity: the last verification, line by line; one under way; earlier ones; keys; and what cannot be proved."""
 
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -10,11 +11,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from connectors.models import Workspace
 from portal import ledger
 from portal.access import VERIFY, VIEW, demand, needs
 from portal.chips import chips
 
-from .. import integrity, verifications
+from .. import anchored, integrity, verifications
 from ..health import worker
 from ..models import Outcome, Verification
 from . import asked
@@ -39,7 +41,7 @@ def index(request: HttpRequest) -> HttpResponse:
         return render(request, "evidence/parts/verification_live.html", context | _progress(running, now))
     state, q = asked.words(request.GET, "state"), asked.words(request.GET)
     last = verifications.finished()
-    context |= _progress(running, now) | _earlier(request, state, q)
+    context |= _progress(running, now) | _earlier(request, state, q) | _anchors(request, now)
     context |= {
         "last": last,
         "lines": integrity.lines(last) if last else (),
@@ -55,6 +57,23 @@ def index(request: HttpRequest) -> HttpResponse:
 
 def _progress(running: Verification | None, now: Any) -> dict[str, Any]:
     return {"left": integrity.left(running, now) if running else None}
+
+
+def _anchors(request: HttpRequest, now: datetime) -> dict[str, Any]:
+    """What is confirmed outside: by kind, by workspace, and what was refused."""
+    lines = anchored.lines(now)
+    on = any(line.on for line in lines)
+    page = asked.page(Workspace.objects.filter(head__gt=0).order_by("name", "pk"), request.GET, "anchored", LISTED)
+    refusals, refused = anchored.refusals()
+    return {
+        "anchors": lines,
+        "anchors_on": on,
+        "anchored": page,
+        "reached": anchored.reached(page, now) if on else (),
+        "refusals": refusals,
+        "refused": refused,
+        "within": settings.ANCHOR_WITHIN,
+    }
 
 
 def _earlier(request: HttpRequest, state: str, q: str) -> dict[str, Any]:

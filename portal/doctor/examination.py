@@ -55,6 +55,7 @@ CHECKS = (
     Check("Worker", "worker", "Worker", lambda a: running.worker_lives(a.now)),
     Check("Worker", "queue", "Queue", lambda a: running.queue_moves(a.now)),
     Check("Worker", "runs", "Sync runs", lambda a: running.runs_move(a.now)),
+    Check("Worker", "anchors", "Anchors", lambda a: running.anchors_are_made(a.now)),
     Check("Machine", "clock-database", "Clock and database", lambda a: running.clock_agrees(a.now)),
     Check("Machine", "clock", "Clock", lambda a: running.clock_goes_on(a.now)),
     Check("Machine", "zones", "Time zones", lambda a: running.zones_are_known()),

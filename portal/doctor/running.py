@@ -13,10 +13,11 @@ from django.http.request import validate_host
 from django_q.conf import Conf
 from django_q.models import OrmQ
 
-from connectors import schedules
+from connectors import anchors, schedules
 from connectors.models import Connection, ConnectionState, Heartbeat, Receipt, RunState, SyncRun
 from connectors.rekeying import ALIVE
 from connectors.runs import LOST_AFTER
+from evidence import anchored
 
 from .. import mail
 from ..models import AuditEntry
@@ -129,6 +130,25 @@ def mail_goes_out(live: bool, to: str, now: datetime) -> Seen:
 
 def _nearby() -> bool:
     return settings.EMAIL_HOST in LOOPBACK
+
+
+# --- anchors ----------------------------------------------------------------------------------------------
+
+
+def anchors_are_made(now: datetime) -> Seen:
+    """Every newest snapshot is confirmed outside in time, and no anchor contradicts the chain."""
+    if broken := anchored.contradictions():
+        named = ", ".join(f"“{each.name}”" for each in broken[:5])
+        return fail(f"Anchors contradict the chain of {named}.", code="anchor-contradicted")
+    kinds = anchors.configured()
+    if not kinds:
+        return moot("No anchor is configured: nothing outside confirms what is stored.")
+    late = [f"{kind.label}: {many}" for kind in kinds if (many := anchors.late(kind, now).count())]
+    if late:
+        last = anchors.refused().first()
+        saw = f"Workspaces not anchored in time. {'; '.join(late)}.{f' The last try: {last.message}' if last else ''}"
+        return fail(saw, code=last.code if last else "anchor-late")
+    return well(f"{', '.join(kind.label for kind in kinds)}: nothing is late.")
 
 
 # --- the web server ---------------------------------------------------------------------------------------
