@@ -4,9 +4,11 @@ A snapshot is published whole, in one transaction, or it is not there. Only what
 the state at any snapshot is a query over the change rows.
 
 sealing  records as bytes      staging     what is read and not yet published
+erasing  bytes that go, on record
 states   a workspace at n      publishing  the next snapshot
 """
 
+from .erasing import Grave, NotSealed, Register, condemn, erase, grave_of, graves, list_digest, returned
 from .publishing import NO_PREDECESSOR, Part, StreamResult, begin, change_line, leaf, publish
 from .sealing import NONE_KNOWN, Addresses, Sealed, Unpackable, envelope_of, seal
 from .staging import (
@@ -30,6 +32,9 @@ __all__ = [
     "NO_PREDECESSOR",
     "Addresses",
     "Lost",
+    "Register",
+    "NotSealed",
+    "Grave",
     "Part",
     "Sealed",
     "StreamResult",
@@ -38,6 +43,12 @@ __all__ = [
     "change_line",
     "checkpoint",
     "checkpoints",
+    "condemn",
+    "erase",
+    "grave_of",
+    "graves",
+    "list_digest",
+    "returned",
     "counts",
     "coverage_of",
     "envelope_of",

@@ -15,7 +15,7 @@ from django.utils.crypto import get_random_string
 
 from connectors.models import Snapshot
 
-from ..canon import WriteOnce, write_once_triggers
+from ..canon import WriteOnce, guards
 from ..templatetags.portal import size
 from .findings import Seen, fail, moot, warn, well
 
@@ -86,11 +86,11 @@ _CREATED = re.compile(r"CREATE TRIGGER (\w+)")
 
 def evidence_is_written_once() -> Seen:
     """Each write-once table has its triggers."""
-    tables = [model._meta.db_table for model in apps.get_models() if issubclass(model, WriteOnce)]
+    models = [model for model in apps.get_models() if issubclass(model, WriteOnce)]
     wanted = {
         found[1]
-        for table in tables
-        for statement, _ in write_once_triggers(table, connection.vendor)
+        for model in models
+        for statement, _ in guards(model, connection.vendor)
         if (found := _CREATED.match(statement))
     }
     if connection.vendor == "sqlite":
@@ -102,7 +102,7 @@ def evidence_is_written_once() -> Seen:
         there = {row[0] for row in cursor.fetchall()}
     if gone := sorted(wanted - there):
         return fail(f"These triggers are missing: {', '.join(gone)}.", code="triggers-missing")
-    return well(f"The {len(tables)} tables that are written once refuse changes and deletions.")
+    return well(f"The {len(models)} tables that are written once refuse changes and deletions.")
 
 
 def migrations_agree() -> Seen:
