@@ -118,7 +118,7 @@ class Erasure(models.Model):
     needle     what is searched for, encrypted; gone as soon as the search has ended
     hint       what people may still read of it: `m…@e….com`; `print` is its keyed fingerprint
     blobs      addresses of the records that hold it, in hex; `artifacts` the numbers of kept reports
-    stays      what cannot go: how many requests of the signed log name it
+    counts     how many records of each stream; stays: what cannot go, requests of the signed log and keys that name it
     audit      number of the audit entry that says who and why, once it was confirmed
     """
 
@@ -135,7 +135,8 @@ class Erasure(models.Model):
     expected = models.PositiveBigIntegerField(default=0)
     blobs: Any = models.JSONField(default=list)
     artifacts: Any = models.JSONField(default=list)
-    stays = models.PositiveBigIntegerField(default=0)
+    counts: Any = models.JSONField(default=dict)
+    stays: Any = models.JSONField(default=dict)
     searched_at = models.DateTimeField(null=True)
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     decided_at = models.DateTimeField(null=True)

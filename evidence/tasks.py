@@ -2,10 +2,10 @@
 
 from django.utils import timezone
 
-from connectors import tasks
+from connectors import locker, tasks
 from portal import canon, ledger
 
-from . import verifications
+from . import erasures, verifications
 
 
 def beat() -> str:
@@ -18,6 +18,8 @@ def beat() -> str:
         sealed = str(error)
     verifications.recover(now)
     verifications.start_due(now)
+    erasures.recover(now)
+    erasures.replay(now)
     return f"{said}, {sealed}"
 
 
@@ -25,3 +27,17 @@ def verify(pk: int) -> str:
     """Carries out one verification that was asked for."""
     found = verifications.perform(pk)
     return "it does not wait any more" if found is None else f"{found} {found.state}"
+
+
+def search(pk: int) -> str:
+    """Searches for what one erasure is about."""
+    found = erasures.search(pk)
+    return "it is not searched for any more" if found is None else f"{found} {found.stage}"
+
+
+def erase(pk: int) -> str:
+    """Carries out one erasure that a second person has confirmed; the next beats try again until it is done."""
+    try:
+        return "erased" if erasures.carry_out(pk, timezone.now()) else "there was nothing to do"
+    except (canon.NoSigningKey, locker.NotSealed):
+        return "it waits until the ledger has sealed it"

@@ -6,6 +6,7 @@ from .views import (
     anomalies,
     artifacts,
     auditlog,
+    erasures,
     help,
     home,
     integrity,
@@ -43,6 +44,10 @@ urlpatterns = [
     path("integrity/<int:pk>/", integrity.verification, name="verification"),
     path("integrity/ledger/", ledgerlog.index, name="ledger"),
     path("integrity/ledger/export.csv", ledgerlog.export, name="ledger-export"),
+    path("erasure/", erasures.index, name="erasures"),
+    path("erasure/<int:pk>/", erasures.erasure, name="erasure"),
+    path("erasure/<int:pk>/confirm/", erasures.confirm, name="erasure-confirm"),
+    path("erasure/<int:pk>/withdraw/", erasures.withdraw, name="erasure-withdraw"),
     path("help/", help.index, name="troubleshooting"),
     path("help/<slug:code>/", help.code, name="troubleshooting-code"),
 ]

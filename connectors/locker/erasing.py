@@ -27,7 +27,7 @@ class NotSealed(Exception):
 
 
 def list_digest(addresses: Iterable[bytes]) -> str:
-    """What the audit entry says of its list (detail `digests`): sha256 over the sorted addresses in hex, a line each."""
+    """What the audit entry says of its list (`digests`): sha256 over the sorted addresses in hex, a line each."""
     return canon.LineDigest(address.hex().encode() for address in sorted(addresses)).hexdigest()
 
 
@@ -37,10 +37,10 @@ def condemn(addresses: Collection[bytes], audit: int, *, forever: bool) -> None:
     Erased.objects.bulk_create(rows, batch_size=STEP)
 
 
-def erase(audit: int) -> int:
-    """Empties the blobs listed under an audit entry, step by step; returns how many. Goes on where it was killed.
+def erase(audit: int, most: int | None = None) -> int:
+    """Empties the blobs listed under an audit entry, step by step, about `most`; returns how many.
 
-    Raises NotSealed.
+    Goes on where it was killed. Raises NotSealed.
     """
     _must_be_sealed(audit)
     listed = Erased.objects.filter(audit=audit).values("sha256")
@@ -48,6 +48,8 @@ def erase(audit: int) -> int:
     while chunk := list(present(listed).values_list("pk", flat=True)[:STEP]):
         with transaction.atomic():
             erased += Blob.objects.filter(pk__in=chunk).erase()
+        if most is not None and erased >= most:
+            break
     return erased
 
 

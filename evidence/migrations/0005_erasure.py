@@ -1,11 +1,10 @@
 """Erasures and how long things are kept; the bytes of a kept report can go, and nothing else of it."""
 
-import connectors.models
 import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-
+import connectors.models
 from portal.canon import triggers
 
 
@@ -80,7 +79,8 @@ class Migration(migrations.Migration):
                 ("expected", models.PositiveBigIntegerField(default=0)),
                 ("blobs", models.JSONField(default=list)),
                 ("artifacts", models.JSONField(default=list)),
-                ("stays", models.PositiveBigIntegerField(default=0)),
+                ("counts", models.JSONField(default=dict)),
+                ("stays", models.JSONField(default=dict)),
                 ("searched_at", models.DateTimeField(null=True)),
                 ("decided_at", models.DateTimeField(null=True)),
                 ("audit", models.PositiveBigIntegerField(null=True, unique=True)),

@@ -16,9 +16,9 @@ from connectors.spec import ANOMALIES, Actor, Coverage, Covered, Hint, Part, Sta
 from portal import ledger
 from portal.models import LedgerEntry
 
-from .. import integrity
+from .. import integrity, preview
 from ..completeness import account, figures
-from ..models import Verification
+from ..models import Erasure, Verification
 from ..progress import Progress, progress
 
 register = template.Library()
@@ -59,6 +59,11 @@ def outcome(verification: Verification) -> State:
 def time_of(verification: Verification) -> timedelta | None:
     """How long a verification took."""
     return integrity.took(verification)
+
+
+@register.filter
+def erasure_state(erasure: Erasure) -> State:
+    return preview.state_of(erasure)
 
 
 @register.filter
