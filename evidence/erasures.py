@@ -20,7 +20,7 @@ from connectors.clock import Clock
 from connectors.models import Erased, Workspace
 from portal import audit, ledger
 from portal.audit import Action
-from portal.models import User
+from portal.models import AuditEntry, User
 
 from . import artifacts, searching
 from .models import Artifact, Erasure, Stage
@@ -200,7 +200,7 @@ def addresses_of(row: Erasure) -> set[bytes]:
 
 def _record(
     row: Erasure, addresses: set[bytes], by: User, now: datetime, request: HttpRequest | None
-) -> audit.AuditEntry:
+) -> AuditEntry:
     """The entry that the ledger seals. Its digest of the list is what a verification compares."""
     return audit.record(
         Action.ERASED,
@@ -241,10 +241,10 @@ def replay(now: datetime) -> int:
     back = Erased.objects.filter(forever=True, sha256__in=locker.returned().values("sha256"))
     finished = Erasure.objects.filter(stage=Stage.DONE)
     emptied = 0
-    for number in finished.filter(audit__in=back.values("audit")).values_list("audit", flat=True):
-        emptied += locker.erase(number, most=AT_A_BEAT)
-    for number in finished.exclude(artifacts=[]).values_list("audit", flat=True):
-        emptied += artifacts.erase(number)
+    for row in finished.filter(audit__in=back.values("audit")):
+        emptied += locker.erase(row.audit or 0, most=AT_A_BEAT)
+    for row in finished.exclude(artifacts=[]):
+        emptied += artifacts.erase(row.audit or 0)
     return emptied
 
 

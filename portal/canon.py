@@ -374,7 +374,7 @@ def _only_body(keeps: tuple[str, ...], same: str) -> str:
 
 def guards(model: type[WriteOnce], vendor: str) -> Iterator[tuple[str, str]]:
     """The triggers of a write-once model, as its table must have them."""
-    columns = (field.column for field in model._meta.concrete_fields)
+    columns = (str(field.column) for field in model._meta.concrete_fields)
     keeps = tuple(column for column in columns if column != "body") if model.erasable else ()
     return write_once_triggers(model._meta.db_table, vendor, keeps)
 
