@@ -69,7 +69,7 @@ class ConnectionPages(OwnPages):
 
     row_template = "admin/connectors/connection.html"
     heading, add_heading = "Connections", "Connect a service"
-    list_display = ("named", "workspace_name", "standing", "last_sync", "next_time")
+    list_display = ("named", "workspace_name", "standing", "syncs")
     change_list_template = "admin/connectors/connections.html"
     list_filter = (ConditionFilter, "environment", ServiceFilter)
     list_select_related = ("workspace",)
@@ -110,7 +110,7 @@ class ConnectionPages(OwnPages):
         return super().show(request, row)
 
     def facts(self, row: Connection, request: HttpRequest) -> dict[str, Any]:
-        return _facts(row)
+        return _facts(row, request.GET.get("show", ""))
 
     @admin.display(description="Name", ordering="name")
     def named(self, connection: Connection) -> SafeString:
@@ -129,26 +129,24 @@ class ConnectionPages(OwnPages):
         since = format_html('<span class="sub">Since {}</span>', moment(found.since)) if found.since else ""
         return format_html("{}{}", with_code(found.state, found.code), since)
 
-    @admin.display(description="Next sync", ordering="next_sync")
-    def next_time(self, connection: Any) -> SafeString | str:
-        return (
-            "Everything is paused"
-            if connection.halted_since and connection.starts_next
-            else moment(connection.starts_next)
-        )
-
-    @admin.display(description="Last sync", ordering="last_time")
-    def last_sync(self, connection: Any) -> SafeString | str:
+    @admin.display(description="Syncs", ordering="last_time")
+    def syncs(self, connection: Any) -> SafeString:
+        """The last one, and when the next one comes."""
         if connection.last_run is None:
-            return "Never"
+            return format_html('Never<span class="sub">{}</span>', _next(connection))
         where = reverse("run", args=[connection.last_run])
         outcome = state(display.run_state(connection.last_state))
-        return format_html(
-            '{}<span class="sub"><a href="{}">{}</a></span>', outcome, where, moment(connection.last_time)
-        )
+        sub = '{}<span class="sub"><a href="{}">{}</a></span><span class="sub">{}</span>'
+        return format_html(sub, outcome, where, moment(connection.last_time), _next(connection))
 
 
-def _facts(connection: Connection) -> dict[str, Any]:
+def _next(connection: Any) -> SafeString | str:
+    if connection.starts_next is None:
+        return "Next when asked" if connection.state == ConnectionState.ACTIVE else ""
+    return "Everything is paused" if connection.halted_since else format_html("Next {}", moment(connection.starts_next))
+
+
+def _facts(connection: Connection, show: str) -> dict[str, Any]:
     connector = registry.get(connection.connector)
     return {
         "title": connection.name,
@@ -163,12 +161,14 @@ def _facts(connection: Connection) -> dict[str, Any]:
         "pause": pauses.everything(),
         "own_pause": pauses.standing(connection).first(),
         "choice": choosing.shown(connection),
+        "refused": connection.state in connections.LIVE and connection.error_code in conditions.REJECTED,
+        "lacks": display.lacks(connection),
         "age": reminders.age(connection, timezone.now()),
         "reminded": reminders.newest(connection),
         "previous": connections.previous(connection),
         "news": runlines.news(api := runlines.newest_rows([connection])),
         "news_of": dict.fromkeys(row.run for row in api),
-        "checked": display.checked(connection),
+        "checked": display.checked(connection, show),
         "trouble": display.trouble(connection.error_code, "", connector) if connection.error_code else None,
         "schedule": display.schedule_words(connection),
         "delay": schedules.delay(connection.uid),

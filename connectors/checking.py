@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +19,10 @@ NOT_CHOSEN = "Not chosen."  # begins the reason of what nobody chose
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """One stream's verdict (readable, not_checked, or a Coverage), and the answer it was read from."""
+    """One stream's verdict (readable, not_checked, or a Coverage), and the answer it was read from.
+
+    at  when its request was sent, ISO 8601 in UTC; "" when none was
+    """
 
     verdict: str
     path: str = ""
@@ -27,11 +30,24 @@ class Capability:
     items: int | None = None
     code: str = ""
     reason: str = ""
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How many of the items on a listing's first page showed a secret (`spec.Exposure`); never one of them."""
+
+    items: int
+    showing: int
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a check found. `code` is "" when the token opens a workspace."""
+    """What a check found. `code` is "" when the token opens a workspace.
+
+    first    the region that was asked first
+    exposed  name of an exposure -> what its listing showed; without those whose listing was not read
+    """
 
     code: str = ""
     message: str = ""
@@ -39,6 +55,8 @@ class Found:
     tried: Mapping[str, str] = field(default_factory=dict)  # region -> "answered" or the code of its error
     workspace: Identity | None = None
     streams: Mapping[str, Capability] = field(default_factory=dict)
+    first: str = ""
+    exposed: Mapping[str, Shown] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -63,31 +81,36 @@ def check(connector: Connector, regions: Sequence[Region], open_client: OpenClie
         finally:
             client.close()
         tried[region.name] = "answered"
-        streams = capabilities(connector, open_client(region), wanted)
-        return Found("", "", region.name, tried, identity, streams)
+        streams, exposed = capabilities(connector, open_client(region), wanted)
+        return Found("", "", region.name, tried, identity, streams, regions[0].name, exposed)
     chosen = errors[0]
     code = "token-rejected" if chosen.status in (401, 403) else chosen.code
-    return Found(code, chosen.message, "", tried)
+    return Found(code, chosen.message, "", tried, first=regions[0].name)
 
 
-def capabilities(connector: Connector, client: Client, wanted: Sequence[Stream]) -> dict[str, Capability]:
+def capabilities(
+    connector: Connector, client: Client, wanted: Sequence[Stream]
+) -> tuple[dict[str, Capability], dict[str, Shown]]:
     """One small request for each stream; a child stream is asked for its parent's first record.
 
-    What nobody chose is not asked, nor what may be asked only a few times a minute.
+    What nobody chose is not asked, nor what may be asked only a few times a minute. Of a listing that may show a
+    secret the whole first page is looked at.
     """
     found = {each.name: Capability(NOT_CHECKED, reason=_unasked(each, wanted)) for each in connector.streams}
+    exposed: dict[str, Shown] = {}
     first: dict[str, Record] = {}
     left = [stream for stream in wanted if not stream.slow]
     with ThreadPoolExecutor(8) as pool:
         while now := [stream for stream in left if _askable(stream, first) and _ripe(stream, left)]:
             left = [stream for stream in left if stream not in now]
             probed = pool.map(lambda stream: _probe(connector, client, stream, first), now)
-            for stream, (capability, record) in zip(now, list(probed), strict=True):
-                found[stream.name] = capability
-                if record is not None:
-                    first[stream.name] = record
+            for stream, probe in zip(now, list(probed), strict=True):
+                found[stream.name] = probe.capability
+                exposed.update(probe.exposed)
+                if probe.record is not None:
+                    first[stream.name] = probe.record
     client.close()
-    return found
+    return found, exposed
 
 
 def _unasked(stream: Stream, wanted: Sequence[Stream]) -> str:
@@ -103,28 +126,40 @@ def _ripe(stream: Stream, left: Sequence[Stream]) -> bool:
     return not any(way.parent == other.name for way in stream.ways for other in left)
 
 
-def _probe(
-    connector: Connector, client: Client, stream: Stream, first: Mapping[str, Record]
-) -> tuple[Capability, Record | None]:
+@dataclass(frozen=True)
+class _Probe:
+    capability: Capability
+    record: Record | None = None
+    exposed: Mapping[str, Shown] = field(default_factory=dict)
+
+
+def _probe(connector: Connector, client: Client, stream: Stream, first: Mapping[str, Record]) -> _Probe:
     way = _askable(stream, first)
     assert way is not None
     given: dict[str, str] = {}
     if way.parent:
         parent = connector.stream(way.parent)
         given = {name: str(first[way.parent].get(name) or "") for name in (*parent.key, *way.fields)}
-    listing = Listing(0, stream, stream.ways.index(way), given, way.listings(Moment(datetime.now(UTC)))[0])
-    paging = connector.paging.params(1, None) if way.paged else {}
+    now = datetime.now(UTC)
+    listing = Listing(0, stream, stream.ways.index(way), given, way.listings(Moment(now))[0])
+    watched = [exposure for exposure in connector.exposed if exposure.stream == stream.name]
+    paging = connector.paging.params(stream.page_size if watched else 1, None) if way.paged else {}
+    asked = Capability(READABLE, listing.path, 200, at=now.isoformat(timespec="seconds"))
     try:
         data = client.get(listing.path, {**listing.query, **paging})
     except ConnectorError as error:
         state = of_error(stream, error)
-        return Capability(state.value, listing.path, error.status, code=error.code, reason=error.message), None
+        refused = replace(asked, verdict=state.value, status=error.status, code=error.code, reason=error.message)
+        return _Probe(refused)
     items = data.get(way.items) if way.items else data
     listed = items if isinstance(items, list) else [items]
     total = connector.paging.total(data) if way.paged else len(listed)
     record = way.record(listing.asked_with, listed[0]) if listed else None
-    shown = None if stream.parents else total
-    return Capability(READABLE, listing.path, 200, shown), record if isinstance(record, dict) else None
+    return _Probe(
+        replace(asked, items=None if stream.parents else total),
+        record if isinstance(record, dict) else None,
+        {each.name: Shown(len(listed), sum(each.count(item) > 0 for item in listed)) for each in watched},
+    )
 
 
 def _askable(stream: Stream, first: Mapping[str, Record]) -> Way | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.utils import timezone
@@ -22,6 +22,7 @@ from .models import Connection, ConnectionState
 from .spec import Group
 
 SENT = "what"  # a hidden field: without it nothing was chosen, so nothing changes
+FIELDS = (SENT, "groups", "keep_code")
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,9 @@ def shown(connection: Connection) -> Choice:
     return Choice(_options(connection, chosen), connection.keep_code)
 
 
-def given(request: HttpRequest, connection: Connection, refused: NotPossible) -> Choice:
+def given(sent: QueryDict, connection: Connection, refused: NotPossible | None = None) -> Choice:
     """What was sent and not taken, so that nothing ticked is lost."""
-    groups, keep_code = _read(request)
+    groups, keep_code = _read(sent)
     return Choice(_options(connection, groups), keep_code, refused)
 
 
@@ -72,12 +73,12 @@ def take(request: HttpRequest, connection: Connection, by: User, now: datetime) 
     """Keeps what was sent; False when that changes nothing. Raises NotPossible."""
     if SENT not in request.POST:
         return False
-    groups, keep_code = _read(request)
+    groups, keep_code = _read(request.POST)
     return connections.choose_groups(connection, groups, keep_code, by=by, now=now, request=request)
 
 
-def _read(request: HttpRequest) -> tuple[Sequence[str], bool]:
-    return request.POST.getlist("groups"), "keep_code" in request.POST
+def _read(sent: QueryDict) -> tuple[Sequence[str], bool]:
+    return sent.getlist("groups"), "keep_code" in sent
 
 
 def _options(connection: Connection, chosen: Collection[str]) -> tuple[Option, ...]:
@@ -116,7 +117,7 @@ def choose(request: HttpRequest, pk: int) -> HttpResponse:
                 return _taken(request, connection)
             except NotPossible as error:
                 refused = error
-    choice = given(request, connection, refused) if refused else shown(connection)
+    choice = given(request.POST, connection, refused) if refused else shown(connection)
     title = f"What is read by “{connection.name}”"
     return page(request, "admin/connectors/choose.html", title=title, connection=connection, choice=choice)
 

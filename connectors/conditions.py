@@ -33,7 +33,14 @@ class Condition(TextChoices):
     ACTIVE = "active", "Active"
 
 
-REJECTED = ("token-rejected", "token-unreadable", "token-missing", "token-misplaced", "replacement-undone")
+REJECTED = (
+    "token-rejected",
+    "token-leaked",
+    "token-unreadable",
+    "token-missing",
+    "token-misplaced",
+    "replacement-undone",
+)
 UNREACHABLE = (
     "unreachable",
     "name-not-resolved",
@@ -82,28 +89,32 @@ def today(now: datetime) -> date:
 
 def with_condition(rows: Rows, now: datetime) -> Rows:
     """The connections with `condition`, and with the times that `since` needs. No token is loaded for it."""
-    # The slow lane waits by its nature and holds nobody up: only the main lane's run counts.
-    active = SyncRun.objects.filter(connection=OuterRef("pk"), lane=Lane.MAIN, state__in=ACTIVE_STATES)
     everything = SyncPause.objects.filter(connection=None, until__isnull=True)
     found = rows.annotate(
-        run_since=Subquery(active.order_by("queued_at").values("queued_at")[:1]),
-        waits_until=Subquery(active.filter(resume_at__isnull=False).values("resume_at")[:1]),
+        run_since=Subquery(_active().filter(connection=OuterRef("pk")).order_by("queued_at").values("queued_at")[:1]),
         halted_since=Subquery(everything.values("since")[:1]),
     )
     return found.annotate(condition=_condition(today(now)))
 
 
+def _active() -> QuerySet[SyncRun]:
+    """Runs under way in the main lane. The slow one waits by its nature and holds nobody up, so it does not count."""
+    return SyncRun.objects.filter(lane=Lane.MAIN, state__in=ACTIVE_STATES)
+
+
 def _condition(day: date) -> Case:
-    refused, away = Q(error_code__in=REJECTED), Q(error_code__in=UNREACHABLE)
+    # Few runs are under way at a time: their connections are looked up once, and not for every row.
+    syncing = Q(pk__in=_active().values("connection"))
+    waiting = Q(pk__in=_active().filter(resume_at__isnull=False).values("connection"))
     asked: dict[Condition, Q] = {
         Condition.DISCONNECTED: Q(state=ConnectionState.DISCONNECTED),
         Condition.DRAFT: Q(state=ConnectionState.DRAFT),
-        Condition.PAUSED: Q(state=ConnectionState.PAUSED) | Q(halted_since__isnull=False, run_since__isnull=True),
-        Condition.RATE_LIMITED: Q(waits_until__isnull=False) | Q(error_code="rate-limited", run_since__isnull=True),
-        Condition.SYNCING: Q(run_since__isnull=False),
-        Condition.TOKEN_REJECTED: refused,
+        Condition.PAUSED: Q(state=ConnectionState.PAUSED) | (Q(halted_since__isnull=False) & ~syncing),
+        Condition.RATE_LIMITED: waiting | (Q(error_code="rate-limited") & ~syncing),
+        Condition.SYNCING: syncing,
+        Condition.TOKEN_REJECTED: Q(error_code__in=REJECTED),
         Condition.WRONG_WORKSPACE: Q(error_code="wrong-workspace"),
-        Condition.UNREACHABLE: away,
+        Condition.UNREACHABLE: Q(error_code__in=UNREACHABLE),
         Condition.FAILING: ~Q(error_code=""),
         Condition.DEGRADED: Q(lacking__gt=0),
         Condition.ROTATION_DUE: Q(rotate_on__lte=day),

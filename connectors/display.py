@@ -1,17 +1,20 @@
 """How a connection, a check and a run read to a person: a state, a sentence, and what to do. No HTML, no request."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from portal.templatetags.portal import said_time
 
-from . import checking, registry, schedules, troubleshooting
+from . import checking, locker, registry, rights, schedules, troubleshooting
+from .explaining import MARKS, Asked, Exposed, Finding, exposures, findings
 from .models import Connection, MissedRun, RunState, Schedule, SyncRun
+from .rights import Advice, Cause
 from .schedules import Plan
-from .spec import Actor, Connector, Coverage, Covered, Hint, Part, State, standing
+from .spec import MISSING, Actor, Connector, Coverage, Covered, Hint, Part, State, Stream, TokenRole, standing
 
 RUNS: Mapping[str, State] = {
     RunState.QUEUED: State("run", "Queued"),
@@ -42,8 +45,6 @@ _MISSED: Mapping[str, State] = {
 _STREAMS: Mapping[str, State] = {
     "waiting": State("none", "Waiting"),
     "reading": State("run", "Reading"),
-    checking.READABLE: State("pass", "Readable"),
-    checking.NOT_CHECKED: State("none", "Not checked"),
 }
 
 
@@ -56,10 +57,9 @@ def missed_state(missed: MissedRun) -> State:
 
 
 def stream_state(name: str, why: str = "", parts: Iterable[Part] = ()) -> State:
-    """A stream's verdict, coverage or progress: whatever is not known says its own name."""
+    """A stream's coverage or progress: whatever is not known says its own name."""
     if name in _STREAMS:
-        found = _STREAMS[name]
-        return State(found.name, found.word, why)
+        return replace(_STREAMS[name], why=why)
     if name in set(Coverage):
         return standing(Covered("", "", Coverage(name), reason=why, parts=tuple(parts)))
     return State("unknown", name.replace("_", " ").capitalize(), why)
@@ -123,41 +123,54 @@ def grouped(connector: Connector, rows: Mapping[str, T]) -> tuple[InGroup[T], ..
 
 @dataclass(frozen=True)
 class Verdict:
-    """One line of the table: a stream, whether this token may read it, and the answer that says so.
+    """One line of the table: a stream, whether this token may read it and why not, and the answer that says so.
 
     chosen  whether the connection reads it, as it stands now
+    at      when its request was sent; None when none was
+    needs   what its documentation names for it, where it was refused
     """
 
     stream: str
     chosen: bool
     title: str
     about: str
+    cause: Cause
     state: State
     path: str
     status: int
     items: int | None
-    gate: str
+    at: datetime | None
+    code: str
+    why: str
+    needs: str
 
 
 @dataclass(frozen=True)
 class Checked:
-    """The last check of a connection as it reads. `code` is "" when the token opened a workspace."""
+    """The last check of a connection as it reads. `code` is "" when the token opened a workspace.
+
+    only    the cause by which `groups` and `left` are filtered, "" for all
+    left    of what nobody chose
+    advice  the least that would read what is chosen
+    """
 
     code: str
     workspace: Mapping[str, str]
     region: str
-    elsewhere: tuple[tuple[str, str], ...]  # the other regions that were asked, and how that ended
     verdicts: tuple[Verdict, ...]
     trouble: Trouble | None
+    findings: tuple[Finding, ...]
+    exposed: tuple[Exposed, ...]
+    advice: Advice
+    only: str = ""
     groups: tuple[InGroup[Verdict], ...] = ()
-    left: tuple[InGroup[Verdict], ...] = ()  # of what nobody chose
+    left: tuple[InGroup[Verdict], ...] = ()
 
     @property
-    def counts(self) -> list[tuple[State, int]]:
-        """How many streams of each verdict, the readable ones first."""
-        counted = Counter(verdict.state.word for verdict in self.verdicts)
-        marks = {verdict.state.word: State(verdict.state.name, verdict.state.word) for verdict in self.verdicts}
-        return sorted(((marks[word], many) for word, many in counted.items()), key=lambda pair: pair[0].name != "pass")
+    def counts(self) -> list[tuple[str, State, int]]:
+        """(cause, its mark, how many streams), in the order of the causes."""
+        counted = Counter(verdict.cause for verdict in self.verdicts)
+        return [(cause.value, MARKS[cause], counted[cause]) for cause in Cause if counted[cause]]
 
     @property
     def unchosen(self) -> int:
@@ -165,31 +178,42 @@ class Checked:
 
     @property
     def readable(self) -> int:
-        return sum(verdict.state.name == "pass" for verdict in self.verdicts)
+        return sum(verdict.cause is Cause.READABLE for verdict in self.verdicts)
 
 
-def checked(connection: Connection) -> Checked | None:
-    """What the last check found; None when there was none since the token was given."""
+def checked(connection: Connection, only: str = "") -> Checked | None:
+    """What the last check found; None when there was none since the token was given. `only`: see Checked."""
     found = connection.capabilities
     if not found:
         return None
     connector = registry.get(connection.connector)
     workspace = found.get("workspace") or {}
-    code, happened = found["code"], found["message"]
-    expected = connection.workspace
-    if workspace and expected is not None and workspace["id"] != expected.remote_id:
-        code, happened = "wrong-workspace", f"The token now opens “{workspace['name']}”, not “{expected.name}”."
-    verdicts = tuple(_verdicts(connector, connection, found["streams"]))
+    role, chosen = rights.role_of(connector, connection.token_role), connector.chosen(connection.groups)
+    verdicts = tuple(_verdicts(connector, chosen, found["streams"], role))
+    code, happened = _outcome(connection, found)
+    shown = [each for each in verdicts if each.cause == only] if only in set(Cause) else verdicts
+    asked = [Asked(each.title, each.cause, each.chosen) for each in verdicts]
     return Checked(
         code=code,
         workspace=workspace,
         region=region_title(connector, found["region"]),
-        elsewhere=tuple(_elsewhere(connector, found["tried"], found["region"])),
         verdicts=verdicts,
         trouble=trouble(code, happened, connector) if code else None,
-        groups=grouped(connector, {each.stream: each for each in verdicts if each.chosen}),
-        left=grouped(connector, {each.stream: each for each in verdicts if not each.chosen}),
+        findings=findings(connector, found, asked, role, partial(region_title, connector)),
+        exposed=exposures(connector, found),
+        advice=rights.advice(connector, chosen, role),
+        only=only if only in set(Cause) else "",
+        groups=grouped(connector, {each.stream: each for each in shown if each.chosen}),
+        left=grouped(connector, {each.stream: each for each in shown if not each.chosen}),
     )
+
+
+def _outcome(connection: Connection, found: Mapping[str, Any]) -> tuple[str, str]:
+    """The code of what is wrong and what happened; empty when the token opens the workspace that it should."""
+    workspace, expected = found.get("workspace"), connection.workspace
+    if workspace and expected is not None and workspace["id"] != expected.remote_id:
+        return "wrong-workspace", f"The token now opens “{workspace['name']}”, not “{expected.name}”."
+    return found["code"], found["message"]
 
 
 def region_title(connector: Connector, name: str) -> str:
@@ -197,30 +221,59 @@ def region_title(connector: Connector, name: str) -> str:
     return region.title if region else name
 
 
-def _elsewhere(connector: Connector, tried: Mapping[str, str], answered: str) -> Iterable[tuple[str, str]]:
-    for name, code in tried.items():
-        if name != answered:
-            yield region_title(connector, name), troubleshooting.hint(code, connector).title
-
-
 def _verdicts(
-    connector: Connector, connection: Connection, streams: Mapping[str, Mapping[str, Any]]
+    connector: Connector, chosen: Collection[Stream], streams: Mapping[str, Mapping[str, Any]], role: TokenRole | None
 ) -> Iterable[Verdict]:
-    chosen = connector.chosen(connection.groups)
+    doubted = rights.contradicted(connector, {name: found["status"] for name, found in streams.items()}, role)
     for stream in connector.streams:
-        if (found := streams.get(stream.name)) is not None:
-            state = _checked_state(found, stream in chosen)
-            gate = stream.gate if state.name != "pass" else ""
-            facts = found["path"], found["status"], found["items"], gate
-            yield Verdict(stream.name, stream in chosen, stream.title, stream.about, state, *facts)
+        if (found := streams.get(stream.name)) is None:
+            continue
+        cause = rights.cause(stream, found["verdict"], found["status"], role, doubted=doubted)
+        yield Verdict(
+            stream.name,
+            stream in chosen,
+            stream.title,
+            stream.about,
+            cause,
+            replace(MARKS[cause], why=_answered(found, stream in chosen)),
+            found["path"],
+            found["status"],
+            found["items"],
+            datetime.fromisoformat(found["at"]) if found.get("at") else None,
+            found.get("code", ""),
+            rights.why(stream, cause, role),
+            "" if cause in (Cause.READABLE, Cause.NOT_CHECKED) else stream.gate or "not documented",
+        )
 
 
-def _checked_state(found: Mapping[str, Any], chosen: bool) -> State:
+def _answered(found: Mapping[str, Any], chosen: bool) -> str:
     """What the check kept of one stream; why it was not asked may have changed with the choice."""
-    why = found["reason"]
+    why: str = found["reason"]
     if found["verdict"] == checking.NOT_CHECKED and chosen and why.startswith(checking.NOT_CHOSEN):
-        why = "It was chosen after the check: check again to see whether it may be read."
-    return stream_state(found["verdict"], why)
+        return "It was chosen after the check: check again to see whether it may be read."
+    return why
+
+
+@dataclass(frozen=True)
+class Lack:
+    """A stream that the newest snapshot should have and has not whole: how it stands, and since which snapshot."""
+
+    title: str
+    state: State
+    as_of: int
+
+
+def lacks(connection: Connection) -> list[Lack]:
+    """What makes a connection degraded, in the connector's order. Two queries, none when nothing lacks."""
+    head = locker.newest(connection.workspace) if connection.lacking and connection.workspace else None
+    said = locker.coverage_of(head) if head else {}
+    found = []
+    for stream in registry.get(connection.connector).streams:
+        entry = said.get(stream.name)
+        if entry is not None and Coverage(entry["coverage"]) in MISSING:
+            state = stream_state(entry["coverage"], entry["reason"])
+            found.append(Lack(stream.title, state, entry["as_of"]))
+    return found
 
 
 # --- the schedule -----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import connectors
 from .spec import Connector, NotDeclared, Region
 
 _NOT_CONNECTORS = frozenset(
-    {"connections", "diagnosis", "http", "locker", "migrations", "management", "models", "reading", "spec"}
+    {"connections", "diagnosis", "http", "locker", "migrations", "management", "models", "reading", "spec", "wizard"}
 )
 
 

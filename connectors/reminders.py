@@ -23,6 +23,7 @@ from .models import Connection, Reminder
 from .spec import State
 
 BEFORE = (30, 7, 1, 0)  # days
+LEAD = timedelta(days=BEFORE[0])  # from the first reminder to the day
 AGAIN = timedelta(minutes=15)
 GIVES_UP = timedelta(days=1)
 SEND_TASK = "connectors.tasks.send_reminder"

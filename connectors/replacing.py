@@ -223,15 +223,14 @@ def _described(connection: Connection) -> dict[str, str]:
 
 
 def _kept(request: HttpRequest, connection: Connection, given: dict[str, str]) -> HttpResponse:
-    days = given["rotation_days"].strip()
     with transaction.atomic():
         row = Connection.objects.select_for_update(of=("self",)).get(pk=connection.pk)
         changed = connections.describe(
             row,
             name=given["name"],
             environment=given["environment"],
-            contacts=given["contacts"].replace(",", "\n").splitlines(),
-            rotation_days=int(days) if days.isascii() and days.isdecimal() and len(days) < 6 else -1,
+            contacts=typed_contacts(given["contacts"]),
+            rotation_days=typed_days(given["rotation_days"]),
             made=_day(given["made"]),
             by=demand(request, MANAGE),
             now=timezone.now(),
@@ -239,6 +238,17 @@ def _kept(request: HttpRequest, connection: Connection, given: dict[str, str]) -
         )
     messages.success(request, "Saved.") if changed else messages.info(request, "Nothing was changed.")
     return redirect(_CHANGE, connection.pk)
+
+
+def typed_contacts(text: str) -> list[str]:
+    """What stands on the lines of a field, or between commas."""
+    return text[:5000].replace(",", "\n").splitlines()
+
+
+def typed_days(text: str) -> int:
+    """A number of days; -1, which is none, for anything else."""
+    days = text.strip()
+    return int(days) if days.isascii() and days.isdecimal() and len(days) < 6 else -1
 
 
 def _day(text: str) -> date | None:

@@ -20,9 +20,8 @@ from .locker import Part, StreamResult
 from .models import Connection, Lane, RunState, Snapshot, SyncRun, Workspace
 from .patience import patiently
 from .reading import Plan, Postponed, Reading, Tempo
-from .spec import Busy, Connector, ConnectorError, Coverage, Denied, Identity, Stream
+from .spec import MISSING, Busy, Connector, ConnectorError, Coverage, Denied, Identity, Stream
 
-MISSING = frozenset({Coverage.DENIED, Coverage.FAILED, Coverage.UNSTABLE})
 TEMPO = {Lane.MAIN.value: Tempo(), Lane.SLOW.value: Tempo(patience=5.0)}
 
 
@@ -153,6 +152,7 @@ def _publish(run: SyncRun, workspace: Workspace, found: Sequence[StreamResult], 
             now=clock.now,
         )
         anomalies.note(snapshot, found)
+    locker.tell_planner(snapshot)
     return snapshot
 
 

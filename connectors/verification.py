@@ -108,7 +108,7 @@ def _records(workspace: Workspace, replay: Replay, register: locker.Register, co
     rows = Change.objects.filter(workspace=workspace, seq__lte=workspace.head).annotate(
         blob_size=Subquery(blob.values("size")), blob_body=Subquery(blob.values("body"))
     )
-    fields = ("sha256", "blob_size", "blob_body")
+    fields, uid = ("sha256", "blob_size", "blob_body"), str(workspace.uid)
     for stream, key, seq, sha256, size, body in stepwise(rows, "stream", "key", "seq", fields=fields, size=AT_ONCE):
         address = bytes(sha256) if sha256 is not None else None
         settled = replay.change(stream, key, seq, address)
@@ -118,9 +118,8 @@ def _records(workspace: Workspace, replay: Replay, register: locker.Register, co
         if address is not None:
             counted.blobs += 1
             counted.cover("I1", "I2", "I11", "I12")
-            belongs = [str(workspace.uid), stream, key]
             if body:
-                yield from _stored(address, size, body, belongs, f"{stream} {key}, snapshot {seq}")
+                yield from _stored(address, size, body, [uid, stream, key], f"{stream} {key}, snapshot {seq}")
             elif register.entry_of(address) is not None:
                 counted.erased += 1
             else:
@@ -133,7 +132,7 @@ def _records(workspace: Workspace, replay: Replay, register: locker.Register, co
 
 def _stored(address: bytes, size: int, body: bytes, belongs: list[str], where: str) -> Iterator[Fault]:
     try:
-        data = locker.envelope_of(Blob(sha256=address, size=size, body=body))
+        data = locker.unpacked(bytes(body), size)
     except locker.Unpackable:
         yield Fault("I1", where, "Its bytes cannot be unpacked.")
         return

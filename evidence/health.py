@@ -26,7 +26,7 @@ from connectors.models import (
     SyncRun,
     Workspace,
 )
-from connectors.spec import ANOMALIES, Coverage, Covered, Hint, State, standing
+from connectors.spec import ANOMALIES, MISSING, Coverage, Covered, Hint, State, standing
 from portal.templatetags.portal import said_time
 
 from .completeness import in_part
@@ -34,7 +34,6 @@ from .reports import coverage
 
 WORKER_LATE = timedelta(seconds=60)
 _STOPPED = (RunState.FAILED, RunState.ABANDONED)
-_MISSING = (Coverage.DENIED, Coverage.FAILED, Coverage.UNSTABLE)
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class Health:
     @property
     def missing(self) -> tuple[Covered, ...]:
         """Streams that should have been read and were not: denied, failed, unstable."""
-        return tuple(covered for covered in self.coverage if covered.coverage in _MISSING)
+        return tuple(covered for covered in self.coverage if covered.coverage in MISSING)
 
     @property
     def slow_news(self) -> str:

@@ -75,7 +75,7 @@ LIMITS = (
     ),
     Limit(
         "The program itself",
-        "A verification is done by the own program of this portal. If the program was changed, so was the proof.",
+        "A verification is done by the program that it vouches for. If the program was changed, so was the proof.",
         "Have a copy of the program that you trust verify it: manage.py verify needs a database and public keys.",
     ),
 )
@@ -182,7 +182,7 @@ def alarms(now: datetime) -> list[Matter]:
 def _faulty(good: Verification) -> Matter:
     many = f"{good.faults:,} fault{'' if good.faults == 1 else 's'}"
     named = [line.invariant.title for line in lines(good) if line.faults]
-    why = f"Not so any more: {'; '.join(named[:3])}. Do not rely on the evidence before somebody has explained it."
+    why = f"No longer holds: {'; '.join(named[:3])}. Do not rely on the evidence before somebody has explained it."
     return _matter(State("fail", "Faults"), f"The last verification found {many}", why)
 
 

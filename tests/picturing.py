@@ -1,6 +1,7 @@
 """`python -m tests.picturing docs`: the table of troubles, and with Chromium in the path a picture of each page."""
 
 import mimetypes
+import os
 import shutil
 import subprocess
 import sys
@@ -8,16 +9,23 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from django.contrib.auth.models import Group
-from django.contrib.staticfiles import finders
-from django.db import connection, transaction
-from django.test import Client
-from django.test.utils import setup_test_environment
+import django
 
-import tests.yard  # noqa: F401  # a portal of its own: keys, data folder, Django
-from connectors.segment.simulator import serve
-from portal.models import User
-from tests.troubles import TROUBLES, Scene, document, hosts
+import tests.environment  # noqa: F401  # keys and a folder of its own, before the settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+django.setup()
+
+from django.conf import settings  # noqa: E402
+from django.contrib.auth.models import Group  # noqa: E402
+from django.contrib.staticfiles import finders  # noqa: E402
+from django.db import connection, transaction  # noqa: E402
+from django.test import Client  # noqa: E402
+from django.test.utils import setup_test_environment  # noqa: E402
+
+from connectors.segment.simulator import serve  # noqa: E402
+from portal.models import User  # noqa: E402
+from tests.troubles import TROUBLES, Scene, document, hosts  # noqa: E402
 
 WIDTH, HEIGHT = 1280, 1100
 
@@ -72,6 +80,7 @@ def main(folder: Path) -> None:
         target = folder / "troubles" / f"{row.name}.png"
         url = f"http://127.0.0.1:{server.server_port}/{row.name}"
         options = ["--headless", "--no-sandbox", "--hide-scrollbars", f"--window-size={WIDTH},{HEIGHT}"]
+        options.append("--force-device-scale-factor=0.75")
         subprocess.run(  # our own pages
             [chromium, *options, f"--screenshot={target}", url], check=True, capture_output=True, timeout=60
         )
@@ -79,6 +88,7 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
     setup_test_environment()
     connection.creation.create_test_db(verbosity=0)
     main(Path(sys.argv[1]))

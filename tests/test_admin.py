@@ -285,7 +285,7 @@ def test_check_again_shows_what_changed(
     monkeypatch.setattr("connectors.http.random.uniform", lambda low, high: 0.0)
     assert "The token was checked" in text(act(boss, connected, "check-again"))
     simulator.faults.append(Fault("^/users$", "status", status=403, times=None))
-    assert "Denied" in text(act(boss, connected, "check-again"))
+    assert "Role or plan unknown" in text(act(boss, connected, "check-again"))
     assert Connection.objects.get().capabilities["streams"]["users"]["verdict"] == "denied"
 
 

@@ -16,6 +16,7 @@ FLOOR = {
     "portal.access",
     "portal.pages",
     "portal.adminpages",
+    "portal.typed",
     "portal.mail",
     "portal.chips",
 }

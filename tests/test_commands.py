@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from datetime import time
+from datetime import date, time
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,36 @@ def test_connect_reads_what_is_asked_for(simulator: Simulator, region: str, monk
     row = Connection.objects.get()
     assert (row.groups, row.keep_code) == (["people", "delivery"], True)
     assert row.capabilities["streams"]["sources"]["verdict"] == "not_checked"
+
+
+def test_connect_keeps_what_is_said_about_the_connection(simulator: Simulator, region: str, monkeypatch: Any) -> None:
+    monkeypatch.setattr(sys, "stdin", StringIO(simulator.tokens["owner"]))
+    said = ["--environment", "staging", "--made", "2026-01-31", "--rotation-days", "30"]
+    said += ["--contact", "ann@example.com", "--contact", "bob@example.com", "--groups", "workspace"]
+    given = ["connect", "segment", "--name", "Demo", "--region", region, "--token-stdin", *said]
+    call_command(*given, stdout=StringIO(), stderr=StringIO())
+    row = Connection.objects.get()
+    assert (row.environment, row.token_made, row.rotate_on) == ("staging", date(2026, 1, 31), date(2026, 3, 2))
+    assert (row.contacts, row.rotation_days, row.state) == (["ann@example.com", "bob@example.com"], 30, "active")
+
+
+@pytest.mark.parametrize(
+    ("said", "word"),
+    [
+        ({"made": "31.1.2026"}, "made-unreadable"),
+        ({"made": "2999-01-01"}, "made-later"),
+        ({"contact": ["nobody"]}, "contact-invalid"),
+        ({"rotation_days": -1}, "rotation-invalid"),
+        ({"environment": "moon"}, "environment-unknown"),
+    ],
+)
+def test_connect_refuses_what_cannot_be_said_of_a_connection(
+    simulator: Simulator, region: str, monkeypatch: Any, said: dict[str, Any], word: str
+) -> None:
+    monkeypatch.setattr(sys, "stdin", StringIO(simulator.tokens["owner"]))
+    ended, sentence = refusal("connect", "segment", name="Demo", region=region, token_stdin=True, **said)
+    assert (ended, sentence.split(":")[0]) == (2, word)
+    assert not Connection.objects.exists()
 
 
 @pytest.mark.parametrize(("groups", "word"), [("people,nonsense", "group-unknown"), (" , ", "groups-missing")])

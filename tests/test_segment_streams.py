@@ -7,7 +7,7 @@ import pytest
 
 from connectors import records
 from connectors.segment import connector, streams
-from connectors.spec import COUNT, DROP, KEEP, PRINT, Json, Moment, OneOf, Stream, Way
+from connectors.spec import COUNT, DROP, KEEP, PRINT, PRINTS, Json, Moment, OneOf, Stream, Way
 from tests.vendor import (
     NOON,
     STREAMS,
@@ -127,6 +127,16 @@ def test_a_stream_points_to_what_exists_and_says_what_it_needs(stream: Stream) -
     assert stream.source.startswith("https://docs.segmentapis.com/tag/")
     assert stream.about.endswith(".")
     assert stream.group.standard or stream.group.caution
+    assert all(role in stream.gate for role in stream.roles), "what it needs reads as it is declared"
+    assert not (stream.open and stream.roles)
+
+
+def test_a_write_key_is_counted_where_segment_shows_one_and_nowhere_else() -> None:
+    [exposure] = connector.exposed
+    assert connector.stream(exposure.stream).shape[exposure.field] == PRINTS
+    items: list[Json] = [{"writeKeys": ["a", "b"]}, {"writeKeys": []}, {"writeKeys": [""]}, {}, 1]
+    shown = [exposure.count(item) for item in items]
+    assert shown == [2, 0, 0, 0, 0]
 
 
 def test_what_costs_much_or_has_an_effect_is_off_until_somebody_wants_it() -> None:

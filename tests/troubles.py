@@ -23,7 +23,7 @@ from connectors.models import Connection, RunState, SyncRun
 from connectors.schedules import Plan
 from connectors.segment.simulator import Fault, Simulator
 from tests.clocks import Skipping
-from tests.hosts import closed_port
+from tests.hosts import closed_port, listening
 
 BASE = "/admin/connectors/connection/"
 Deed = Callable[["Scene"], str]
@@ -140,8 +140,7 @@ def _refused_port(scene: Scene) -> str:
 
 
 def _no_tls(scene: Scene) -> str:
-    plain = scene.simulator.url.replace("http://", "https://")
-    with hosts(us=plain, eu=plain):
+    with listening(lambda talk: talk.sendall(b"No TLS is spoken here.")) as port, hosts(us=f"https://127.0.0.1:{port}"):
         return scene.checked()
 
 
@@ -226,12 +225,13 @@ TROUBLES = (
     Trouble("The workspace is in the other region", "A European token with the American region chosen.", "",
             ("another region than the one you chose", "Europe"), lambda s: s.checked(token="eu_owner")),
     Trouble("A Member token without roles", "The token opens only the name of the workspace.", "",
-            ("Denied",), lambda s: s.checked(token="member_minimal", role="member")),
+            ("Not with this role",), lambda s: s.checked(token="member_minimal", role="member")),
     Trouble("Sources are missing without a word", "A Member token: the list is silently shorter.", "",
             ("absence proves nothing",), _member),
-    Trouble("The plan or the role lacks a feature", "403 for one stream.", "", ("Degraded", "was not read whole", "Denied"),
+    Trouble("The plan or the role lacks a feature", "403 for one stream.", "",
+            ("Degraded", "not read whole", "Users"),
             lambda s: s.synced(Fault("^/users", "not_enabled", times=None))),
-    Trouble("A feature is not switched on", "404 for one stream.", "", ("Not enabled",),
+    Trouble("A feature is not switched on", "404 for one stream.", "", ("Not on this plan",),
             lambda s: s.checked(Fault("^/groups", "status", times=None, status=404))),
     Trouble("Too many requests", "429 with Retry-After: 900 for every request.", "", ("Waits until",), _waits),
     Trouble("Segment is down", "503 for every request.", "service-error", ("Unreachable",),
@@ -240,9 +240,10 @@ TROUBLES = (
             _refused_port),
     Trouble("The host has no name", "The region's host does not resolve.", "name-not-resolved",
             ("could not be resolved",), _elsewhere("https://segment.invalid")),
-    Trouble("No trustworthy TLS", "The host does not speak TLS.", "tls", ("TLS",), _no_tls),
+    Trouble("No trustworthy TLS", "The host does not speak TLS.", "tls", ("trustworthy TLS",), _no_tls),
     Trouble("The proxy does not answer", "HTTP_PROXY names a closed port.", "proxy", ("proxy",), _proxy),
-    Trouble("The clock is wrong", "The service's clock is an hour away.", "clock-wrong", ("hour",), _clock),
+    Trouble("The clock is wrong", "The service's clock is an hour away.", "clock-wrong",
+            ("clock is 1 h behind",), _clock),
     Trouble("A web page instead of data", "A login page of a proxy answers.", "not-json", ("web page instead of data",),
             lambda s: s.checked(Fault("^/$", "html", times=None))),
     Trouble("The API has changed", "A field that the documentation does not name.", "", ("The API has changed",),

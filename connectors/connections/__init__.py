@@ -3,8 +3,18 @@
 The only writer of `Connection` and `SpareToken`.
 """
 
-from .drafts import DRAFTS_LIVE, activate, discard, discard_old_drafts, draft, holder_of, set_credential
-from .life import addresses, choose_groups, describe, disconnect, pause, reschedule, resume
+from .drafts import (
+    DRAFTS_LIVE,
+    activate,
+    discard,
+    discard_old_drafts,
+    discarded_on,
+    draft,
+    holder_of,
+    set_credential,
+    touch,
+)
+from .life import LONGEST_POLICY, addresses, choose_groups, describe, disconnect, pause, reschedule, resume
 from .noting import note_failure, note_published, note_token_works, note_workspace_name
 from .refusals import LIVE, REFUSED, NotPossible, wrong_state
 from .timetable import next_start, recount, serve, start_due
@@ -29,6 +39,7 @@ from .tokens import (
 __all__ = [
     "DRAFTS_LIVE",
     "LIVE",
+    "LONGEST_POLICY",
     "REFUSED",
     "NotPossible",
     "activate",
@@ -39,6 +50,7 @@ __all__ = [
     "describe",
     "discard",
     "discard_old_drafts",
+    "discarded_on",
     "disconnect",
     "draft",
     "drop_offer",
@@ -66,6 +78,7 @@ __all__ = [
     "set_credential",
     "settle",
     "start_due",
+    "touch",
     "undo",
     "wrong_state",
 ]

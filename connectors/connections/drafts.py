@@ -3,6 +3,7 @@
 from datetime import date, datetime, timedelta
 
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
 from portal import audit
@@ -13,7 +14,7 @@ from .. import registry
 from ..models import Connection, ConnectionState, Workspace
 from ..schedules import Plan
 from ..spec import Connector, Identity
-from .refusals import NotPossible, must_be
+from .refusals import NotPossible, must_be, must_be_called, must_be_known, must_have_come
 from .timetable import timed
 from .tokens import checked_workspace, in_use, put, rotation_day
 
@@ -42,31 +43,36 @@ def set_credential(
     token: str,
     role: str,
     now: datetime,
+    environment: str = "",
     made: date | None = None,
     by: User | None = None,
     later: bool = False,
 ) -> Connection:
     """Names a draft and seals its token. An empty token keeps the one that is there; `later` allows none yet.
 
-    made  the day on which it was made in the service, None for the day on which it is stored
+    environment  what the workspace is used for, a value of models.Environment
+    made         the day on which the token was made in the service, None for the day on which it is stored
 
-    Raises NotPossible with the field at fault: the name, the region, the shape of the token, the day, or a token
-    that another connection holds.
+    Raises NotPossible with the field at fault: the name, the region, the environment, the shape of the token, the
+    day, or a token that another connection holds.
     """
     must_be(connection, ConnectionState.DRAFT)
     connector = registry.get(connection.connector)
     if region not in registry.regions(connector):
         raise NotPossible("region-unknown", "Choose one of the regions.", field="region")
-    if not name.strip():
-        raise NotPossible("name-missing", "Give the connection a name that tells it from others.", field="name")
+    must_be_called(name)
+    must_be_known(environment)
+    must_have_come(made, now)
     if region != connection.region:
         connection.capabilities, connection.checked_at = {}, None
-    connection.name, connection.region, connection.token_role = name.strip()[:120], region, role
+    connection.name, connection.region, connection.environment = clean(name.strip(), 120), region, environment
+    connection.token_role, connection.token_made = role, made
     pasted = connector.clean(token)
     if pasted:
         put(connection, connection, pasted, role=role, made=made, by=by, now=now)
     elif not connection.token_fingerprint and not later:
         raise NotPossible("token-missing", "Paste the token that Segment showed once.", field="token")
+    connection.rotate_on = rotation_day(connection, connection.rotation_days)
     try:
         with transaction.atomic():
             # Only what was pasted is written: saving the column itself would encrypt what was deferred.
@@ -77,9 +83,9 @@ def set_credential(
 
 
 def _changed(pasted: str) -> list[str]:
-    always = ["name", "region", "token_role", "capabilities", "checked_at"]
-    sealed = ["token", "token_hint", "token_fingerprint", "token_since", "token_by", "token_made", "token_used_at"]
-    return [*always, *sealed, "rotate_on"] if pasted else always
+    always = ["name", "region", "environment", "token_role", "token_made", "rotate_on", "capabilities", "checked_at"]
+    sealed = ["token", "token_hint", "token_fingerprint", "token_since", "token_by", "token_used_at"]
+    return [*always, *sealed] if pasted else always
 
 
 def holder_of(connection: Connection, found: Identity) -> Connection | None:
@@ -144,8 +150,24 @@ def discard(connection: Connection, *, by: User | None, now: datetime, request: 
         connection.delete()
 
 
+def touch(connection: Connection, now: datetime) -> None:
+    """Somebody works on a draft, so its week begins anew: `since` of a draft is when that was last."""
+    Connection.objects.filter(pk=connection.pk, state=ConnectionState.DRAFT).update(since=now)
+
+
+def discarded_on(draft: Connection) -> datetime:
+    """When a draft is discarded by itself, its token with it, if nobody works on it until then."""
+    return (draft.since or draft.created_at) + DRAFTS_LIVE
+
+
 def discard_old_drafts(now: datetime) -> int:
-    old = Connection.objects.filter(state=ConnectionState.DRAFT, created_at__lt=now - DRAFTS_LIVE)
-    for connection in old:
-        discard(connection, by=None, now=now)
-    return len(old)
+    """Discards the drafts on which nobody has worked for a week; returns how many."""
+    left_alone = Connection.objects.annotate(worked_on=Coalesce("since", "created_at"))
+    old = left_alone.filter(state=ConnectionState.DRAFT, worked_on__lt=now - DRAFTS_LIVE)
+    gone = 0
+    for pk in old.values_list("pk", flat=True):
+        with transaction.atomic():
+            if (still := old.select_for_update().filter(pk=pk).first()) is not None:
+                discard(still, by=None, now=now)
+                gone += 1
+    return gone

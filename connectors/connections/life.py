@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -15,10 +15,9 @@ from portal.audit import Action, clean
 from portal.models import User
 
 from .. import credentials, missed, pauses, registry, runs, schedules
-from ..conditions import today
-from ..models import Connection, ConnectionState, Environment, Schedule, SpareToken
+from ..models import Connection, ConnectionState, Schedule, SpareToken
 from ..schedules import Plan
-from .refusals import LIVE, NotPossible, must_be, wrong_state
+from .refusals import LIVE, NotPossible, must_be, must_be_called, must_be_known, must_have_come, wrong_state
 from .timetable import next_start, passed, serve, timed
 from .tokens import rotation_day
 
@@ -153,15 +152,12 @@ def describe(
     """
     if connection.state == ConnectionState.DISCONNECTED:
         raise wrong_state(connection)
-    if not name.strip():
-        raise NotPossible("name-missing", "Give the connection a name that tells it from others.", field="name")
-    if environment not in Environment.values:
-        raise NotPossible("environment-unknown", "Choose one of the kinds.", field="environment")
+    must_be_called(name)
+    must_be_known(environment)
     if not 0 <= rotation_days <= LONGEST_POLICY:
         limits = f"Give a whole number of days up to {LONGEST_POLICY}; 0 switches the reminders off."
         raise NotPossible("rotation-invalid", limits, field="rotation_days")
-    if made is not None and made > today(now) + timedelta(days=1):
-        raise NotPossible("made-later", "That day has not come yet: when was the token made?", field="made")
+    must_have_come(made, now)
     connection.token_made = made
     wanted = {
         "name": clean(name.strip(), 120),

@@ -22,7 +22,7 @@ from ..http import Client
 from ..models import Connection, ConnectionState, SpareToken, Token
 from ..spec import Connector, Denied, Identity, Region
 from .noting import note_failure, note_token_works
-from .refusals import LIVE, REFUSED, NotPossible, must_be, wrong_state
+from .refusals import LIVE, REFUSED, NotPossible, must_be, must_have_come, wrong_state
 
 OFFERS_LIVE = timedelta(days=1)
 OpenClient = Callable[[Connector, Region, str], Client]
@@ -42,6 +42,7 @@ def put(
     now: datetime,
 ) -> None:
     """Seals a pasted token on a row of the connection (not saved): nothing that was known of another counts for it.
+    The same token once more keeps what is known of it.
 
     Raises NotPossible for a token that cannot be one, that another connection holds, or that was made tomorrow.
     """
@@ -50,11 +51,12 @@ def put(
     print_ = credentials.token_print(token)
     if holder(print_, connection):
         raise in_use(token)
-    if made is not None and made > today(now) + timedelta(days=1):
-        raise NotPossible("made-later", "That day has not come yet: when was the token made?", field="made")
+    must_have_come(made, now)
+    if print_ != row.token_fingerprint:
+        row.token_by, row.token_since = by, now
+        row.token_used_at, row.capabilities, row.checked_at = None, {}, None
     credentials.seal(row, connection, token)
-    row.token_role, row.token_by, row.token_since, row.token_made = role, by, now, made
-    row.token_used_at, row.capabilities, row.checked_at = None, {}, None
+    row.token_role, row.token_made = role, made
 
 
 def holder(fingerprint: str, connection: Connection) -> Connection | None:
@@ -95,7 +97,8 @@ def check(
 ) -> checking.Found:
     """Asks the service what the stored token opens, and keeps the answer on the row. Activates nothing.
 
-    No transaction is open while the service is asked. Raises spec.Denied when the token cannot be unsealed.
+    No transaction is open while the service is asked. Of two checks at a time the first to end is kept, and noted.
+    Raises spec.Denied when the token cannot be unsealed.
     """
     found = _ask(connection, credentials.unseal(connection), open_client)
     changed = {"capabilities": found.as_json(), "checked_at": now}
@@ -103,7 +106,9 @@ def check(
         changed["region"] = found.region
     with transaction.atomic():
         same = Connection.objects.filter(pk=connection.pk, token_fingerprint=connection.token_fingerprint)
-        if same.update(**changed) and connection.workspace is not None:
+        if not same.filter(checked_at=connection.checked_at).update(**changed):
+            return found
+        if connection.workspace is not None:
             _conclude(connection, found, now)
         audit.record(Action.CONNECTION_CHECKED, actor=by, target=connection, request=request, code=found.code, at=now)
     for name, value in changed.items():

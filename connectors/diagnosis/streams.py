@@ -50,7 +50,7 @@ def ask_group(asker: Asker, client: Callable[[], Client], group: str) -> Result:
     if until := _closed(asker):
         said = f"The service asked the portal to wait until {said_time(until, seconds=True)}."
         return Result(Outcome.NOT_TRIED, said, code="rate-limited")
-    found = checking.capabilities(asker.connector, client(), family(streams, wanted))
+    found, _ = checking.capabilities(asker.connector, client(), family(streams, wanted))
     return conclude([(stream.title, found[stream.name]) for stream in streams])
 
 

@@ -9,8 +9,8 @@ states   a workspace at n      publishing  the next snapshot
 """
 
 from .erasing import Grave, NotSealed, Register, condemn, erase, grave_of, graves, list_digest, returned
-from .publishing import NO_PREDECESSOR, Part, StreamResult, begin, change_line, leaf, publish
-from .sealing import NONE_KNOWN, Addresses, Sealed, Unpackable, envelope_of, seal
+from .publishing import NO_PREDECESSOR, Part, StreamResult, begin, change_line, leaf, publish, tell_planner
+from .sealing import NONE_KNOWN, Addresses, Sealed, Unpackable, envelope_of, seal, unpacked
 from .staging import (
     CHUNK,
     Lost,
@@ -66,6 +66,8 @@ __all__ = [
     "stage",
     "staged_keys",
     "state",
+    "tell_planner",
+    "unpacked",
     "unstage",
     "write_receipts",
 ]

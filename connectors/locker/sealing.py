@@ -82,7 +82,12 @@ class Unpackable(Exception):
 
 def envelope_of(blob: Blob) -> bytes:
     """The bytes whose sha256 is the blob's address. Raises Unpackable."""
+    return unpacked(bytes(blob.body), blob.size)
+
+
+def unpacked(body: bytes, size: int) -> bytes:
+    """The same for a blob that was not loaded as one. Raises Unpackable."""
     try:
-        return zstandard.decompress(bytes(blob.body), max_output_size=blob.size)
+        return zstandard.decompress(body, max_output_size=size)
     except zstandard.ZstdError as error:
         raise Unpackable from error

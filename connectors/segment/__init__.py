@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from ..spec import Connector, Identity, Json, Record, Region, Unexpected
+from ..spec import Connector, Exposure, Identity, Json, Record, Region, Unexpected
 from . import guide, reports, streams
 
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb"
@@ -74,6 +74,23 @@ def _fault(token: str) -> str:
     return ""
 
 
+def _write_keys(source: Json) -> int:
+    """How many write keys a source shows; Segment leaves the list empty for who may not see them."""
+    held = source.get("writeKeys") if isinstance(source, dict) else None
+    return len([key for key in held if key]) if isinstance(held, list) else 0
+
+
+WRITE_KEYS = Exposure(
+    name="write_keys",
+    title="write keys",
+    stream="sources",
+    field="writeKeys",
+    count=_write_keys,
+    about="Segment shows them to a Workspace Owner and to the role Source Admin: whoever has one can send data in the "
+    "source's name. The portal drops each before anything is stored; only their number and keyed fingerprints stay.",
+    source="https://docs.segmentapis.com/tag/Sources",
+)
+
 connector = Connector(
     slug="segment",
     title="Twilio Segment",
@@ -96,4 +113,5 @@ connector = Connector(
     clean=_clean,
     fault=_fault,
     secrets=re.compile(r"sgp_[A-Za-z0-9]{20,}"),
+    exposed=(WRITE_KEYS,),
 )

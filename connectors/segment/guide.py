@@ -4,13 +4,13 @@ Facts from Segment's documentation (segment.com/docs: Public API, Access Managem
 The path of the EU link follows the US one, which alone is documented.
 """
 
-from ..spec import Guide, Hint, Link, Step, TokenRole
+from ..spec import Guide, Hint, LesserRole, Link, Step, TokenRole
 
 _TOKENS = "goto-my-workspace/settings/access-management/tokens"
 
 LINKS = (
-    Link("Tokens in Segment, United States", f"https://app.segment.com/{_TOKENS}"),
-    Link("Tokens in Segment, Europe", f"https://eu1.app.segment.com/{_TOKENS}"),
+    Link("Tokens in Segment, United States", f"https://app.segment.com/{_TOKENS}", "us"),
+    Link("Tokens in Segment, Europe", f"https://eu1.app.segment.com/{_TOKENS}", "eu"),
 )
 
 STEPS = (
@@ -49,6 +49,8 @@ ROLES = (
         "Sees all that the API can tell, so what is missing from a complete list is missing from the workspace. "
         "Segment has no read-only scope for its API: this token could also change everything. The portal only ever "
         "sends GET requests.",
+        excess="Segment has no read-only scope for an Owner token: whoever gets hold of it could change everything in "
+        "the workspace.",
     ),
     TokenRole(
         "member",
@@ -60,6 +62,32 @@ ROLES = (
         "workspace. Write keys stay hidden from it; people, groups, usage and the audit trail may stay hidden too.",
         doubt="Read with a Workspace Member token: Segment may leave out what the token's roles do not cover, without "
         "a word, so absence proves nothing here.",
+    ),
+)
+
+# Which plan has which role, and what it allows: segment.com/docs/segment-app/iam/roles.
+LESSER = (
+    LesserRole(
+        "Source Read-only",
+        "Sources with their settings, destinations, mappings, filters and figures of delivery.",
+        plan="Business",
+    ),
+    LesserRole("Tracking Plan Read-only", "Tracking plans and their rules.", plan="Business"),
+    LesserRole("Warehouse Destination Read-only", "Warehouses and how they are synced.", plan="Business"),
+    LesserRole("Function Read-only", "Functions, without their settings' values."),
+    LesserRole("Unify and Engage Read-only", "Spaces, audiences and computed traits.", plan="Business"),
+    LesserRole(
+        "End User Privacy Admin",
+        "Requests to delete or suppress end users.",
+        changes="requests to delete and suppress end users",
+        plan="Business",
+    ),
+    LesserRole(
+        "Entities Admin",
+        "Which credentials Segment holds for other services. Warehouse Admin, Source Admin or Unify and Engage Admin "
+        "would do as well, and may change more.",
+        changes="entity models",
+        plan="Business",
     ),
 )
 
@@ -189,4 +217,4 @@ LIMITS = (
     "that the rest does not wait for it.",
 )
 
-GUIDE = Guide(STEPS, ROLES, NEVER, HINTS, LIMITS, REVOKE)
+GUIDE = Guide(STEPS, ROLES, NEVER, HINTS, LIMITS, REVOKE, LESSER)

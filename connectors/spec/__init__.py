@@ -4,9 +4,9 @@ A connector is a folder that exposes one frozen `Connector`. Everything else is 
 asked, what survives redaction), reports (pure views of a snapshot), the guide (steps and hints) and the errors.
 """
 
-from .connector import Connector, Identity, Region
+from .connector import Connector, Exposure, Identity, Region
 from .errors import Actor, Busy, ConnectorError, Denied, NotDeclared, Unexpected
-from .guide import Guide, Hint, Link, Step, TokenRole
+from .guide import Guide, Hint, LesserRole, Link, Step, TokenRole
 from .reports import (
     ANOMALIES,
     Cell,
@@ -30,6 +30,7 @@ from .streams import (
     COUNT,
     DROP,
     KEEP,
+    MISSING,
     NAMES,
     PATHS,
     PRINT,
@@ -58,6 +59,7 @@ __all__ = [
     "COUNT",
     "DROP",
     "KEEP",
+    "MISSING",
     "NAMES",
     "PATHS",
     "PRINT",
@@ -74,6 +76,7 @@ __all__ = [
     "Covered",
     "Denied",
     "Edge",
+    "Exposure",
     "Flow",
     "Given",
     "Group",
@@ -81,6 +84,7 @@ __all__ = [
     "Hint",
     "Identity",
     "Json",
+    "LesserRole",
     "Link",
     "Moment",
     "Node",

@@ -27,6 +27,28 @@ class Identity:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Exposure:
+    """A secret that the service shows to some tokens in a listing, which a token had better not be shown.
+
+    name    stable, for what is kept of a check
+    title   what it is called, in the plural and in the middle of a sentence
+    stream  name of the stream whose listing carries it; not one that is read for each parent
+    field   where it stands in an item
+    count   an item as it came -> how many it shows; their values are never kept
+    about   who is shown it, and what the portal does with it: a sentence each
+    source  documentation page of that
+    """
+
+    name: str
+    title: str
+    stream: str
+    field: str
+    count: Callable[[Json], int]
+    about: str
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Connector:
     """What the portal knows of one service.
 
@@ -37,6 +59,7 @@ class Connector:
     clean     what a person pasted -> the token in it
     fault     what is wrong with a token's shape, "" when nothing is; never quotes it
     secrets   finds tokens of this service in free text, for redaction
+    exposed   what a check counts besides, so that somebody sees whether the token is shown more than it needs
     """
 
     slug: str
@@ -57,6 +80,7 @@ class Connector:
     fault: Callable[[str], str]
     secrets: re.Pattern[str]
     docs: str = ""
+    exposed: tuple[Exposure, ...] = ()
 
     def __post_init__(self) -> None:
         names = [stream.name for stream in self.streams]
@@ -77,6 +101,16 @@ class Connector:
             strange = set(report.streams) - set(names)
             if strange:
                 raise NotDeclared(f"{self.slug}: report {report.name} needs unknown stream {sorted(strange)[0]}")
+        self._refuse_strange_rights(names)
+
+    def _refuse_strange_rights(self, names: Collection[str]) -> None:
+        roles = {role.name for role in self.guide.lesser}
+        for stream in self.streams:
+            if strange := set(stream.roles) - roles:
+                raise NotDeclared(f"{self.slug}: {stream.name} needs the unknown role {sorted(strange)[0]}")
+        for exposure in self.exposed:
+            if exposure.stream not in names or self.stream(exposure.stream).parents:
+                raise NotDeclared(f"{self.slug}: {exposure.name} stands in no listing of its own")
 
     @property
     def groups(self) -> tuple[Group, ...]:

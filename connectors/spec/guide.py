@@ -18,8 +18,11 @@ class Hint:
 
 @dataclass(frozen=True)
 class Link:
+    """A page of the service. `region`: the region whose page it is, "" for all."""
+
     title: str
     url: str
+    region: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,12 +40,30 @@ class TokenRole:
 
     name    what is kept on the connection, 20 characters at most
     doubt   what a list that was read with it cannot prove, a sentence; "" when it sees everything
+    excess  what whoever holds such a token could do that reading does not need, a sentence; "" when nothing
     """
 
     name: str
     title: str
     means: str
     doubt: str = ""
+    excess: str = ""
+
+
+@dataclass(frozen=True)
+class LesserRole:
+    """A role of the service that lets a token without all rights read some streams (`Stream.roles`).
+
+    name     as the service writes it
+    means    what it lets the token read
+    changes  what it lets the token change besides; "" when it only reads
+    plan     the plan that offers it, "" when every plan does
+    """
+
+    name: str
+    means: str
+    changes: str = ""
+    plan: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,6 +74,7 @@ class Guide:
     limits  how often the service may be asked, and what the portal makes of it, a sentence each
     revoke  what to do in the service with a token that got out
     hints   what this service adds to the portal's own hints; one with the same code takes the other's place
+    lesser  the roles that streams name, those that only read first
     """
 
     steps: tuple[Step, ...]
@@ -61,3 +83,4 @@ class Guide:
     hints: tuple[Hint, ...] = ()
     limits: tuple[str, ...] = ()
     revoke: tuple[Step, ...] = ()
+    lesser: tuple[LesserRole, ...] = ()

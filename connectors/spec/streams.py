@@ -19,6 +19,10 @@ class Coverage(StrEnum):
     NOT_REQUESTED = "not_requested"
 
 
+# What should have been read and was not.
+MISSING = frozenset({Coverage.DENIED, Coverage.FAILED, Coverage.UNSTABLE})
+
+
 class Rule(StrEnum):
     """What happens to one field of a response before anything is kept."""
 
@@ -142,6 +146,10 @@ class Stream:
     per_minute  the service's documented limit for this path, None when it is the common one
     gate        the feature or role the service's documentation names for it, in words
     feature     the feature that may be off, "" when every workspace has it
+    plan        the plan without which the service does not offer it, "" when none is documented
+    roles       names of the lesser roles (`Guide.lesser`) that are enough when a token has all of them; () where none
+                is documented, so that only a token that sees everything is known to do
+    open        whether any token reads it, also one without roles
     grows       a log: what is not listed any more stays known
     timed       a log whose keys sort by time: a listing must reach back to the newest record that is known
     most_pages  of such a log that is listed newest first: where to stop when what is known does not come, 0 for never
@@ -160,6 +168,9 @@ class Stream:
     per_minute: int | None = None
     gate: str = ""
     feature: str = ""
+    plan: str = ""
+    roles: tuple[str, ...] = ()
+    open: bool = False
     about: str = ""
     grows: bool = False
     timed: bool = False

@@ -10,7 +10,8 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from connectors import pauses
+from connectors import conditions, pauses
+from connectors.conditions import Condition
 from connectors.models import Connection, ConnectionState, SyncRun, Workspace
 from portal.access import MANAGE, VIEW, may, needs
 
@@ -32,6 +33,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "now": now,
         "healths": healths[:SHOWN],
         "stats": _stats(healths, now),
+        "connected": _connected(now),
         "matters": [*alarms(now), *matters(healths, now), *(api_news(healths) if may(request.user, MANAGE) else ())],
         "drafts": _drafts(request),
         "worker": worker(now),
@@ -43,6 +45,13 @@ def home(request: HttpRequest) -> HttpResponse:
         "kept": Artifact.objects.count(),
     }
     return render(request, "evidence/home.html", context)
+
+
+def _connected(now: datetime) -> dict[str, Any]:
+    """How many connections are active, of how many, and what the others are."""
+    counted = conditions.counts(now, Connection.objects.exclude(state=ConnectionState.DISCONNECTED))
+    others = [(each.label.lower(), many) for each, many in counted.items() if each is not Condition.ACTIVE]
+    return {"active": counted.get(Condition.ACTIVE, 0), "all": sum(counted.values()), "others": others}
 
 
 def _drafts(request: HttpRequest) -> list[Connection]:

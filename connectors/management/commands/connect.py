@@ -1,8 +1,10 @@
-"""`manage.py connect segment --name N --region R --token-stdin [--schedule …] [--json]`: the wizard, for scripts."""
+"""`manage.py connect segment --name N --region R --token-stdin [--schedule …] [--contact …] [--json]`: the wizard, for
+scripts."""
 
 import json
 import sys
 from argparse import ArgumentParser
+from datetime import date
 from typing import Any
 
 from django.conf import settings
@@ -10,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from connectors import connections, registry, schedules
-from connectors.models import Connection
+from connectors.models import ROTATION_DAYS, Connection, Environment
 from connectors.schedules import KINDS, Plan
 from connectors.spec import ConnectorError
 
@@ -34,6 +36,15 @@ def plan_of(options: dict[str, Any]) -> Plan:
     except schedules.Unsound as error:
         said = " ".join(f"{fault.code}: {fault.message}" for fault in error.faults)
         raise CommandError(said, returncode=USAGE) from None
+
+
+def day_of(text: str | None) -> date | None:
+    """The day that `--made` names, None for today. CommandError for what is none."""
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        sentence = "made-unreadable: Write the day of --made as 2026-11-25."
+        raise CommandError(sentence, returncode=USAGE) from None
 
 
 def _groups() -> str:
@@ -60,6 +71,22 @@ class Command(BaseCommand):
             "--token-stdin", action="store_true", required=True, help="read the token from standard input"
         )
         parser.add_argument("--role", default="owner", help="the role the token was made with (default: owner)")
+        parser.add_argument(
+            "--environment",
+            default="",
+            choices=Environment.values,
+            help=f"what the workspace is used for: {', '.join(filter(None, Environment.values))} (default: not said)",
+        )
+        parser.add_argument("--made", help="the day on which the token was made, as 2026-11-25 (default: today)")
+        parser.add_argument(
+            "--contact", action="append", default=[], help="e-mail address of who looks after it; may be given again"
+        )
+        parser.add_argument(
+            "--rotation-days",
+            type=int,
+            default=ROTATION_DAYS,
+            help=f"how old the token may become; 0 for no reminders (default: {ROTATION_DAYS})",
+        )
         parser.add_argument("--schedule", help=f"{', '.join(KINDS)} (default: daily, or cron when --cron is given)")
         parser.add_argument("--at", help="time of day for daily and weekly (default: 06:00)")
         parser.add_argument("--weekday", help="day for weekly (default: Monday)")
@@ -76,7 +103,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["connector"] not in registry.all_connectors():
             raise CommandError(f"There is no connector “{options['connector']}”.", returncode=USAGE)
-        options["plan"] = plan_of(options)
+        options["plan"], options["made"] = plan_of(options), day_of(options["made"])
         now, connector = timezone.now(), registry.get(options["connector"])
         connection = connections.draft(connector, by=None, now=now)
         try:
@@ -99,8 +126,17 @@ class Command(BaseCommand):
     def _connect(self, connection: Connection, options: dict[str, Any]) -> dict[str, Any]:
         now = timezone.now()
         token = sys.stdin.readline()
-        connections.set_credential(
-            connection, name=options["name"], region=options["region"], token=token, role=options["role"], now=now
+        said = {name: options[name] for name in ("name", "region", "role", "environment")}
+        connections.set_credential(connection, **said, token=token, made=options["made"], by=None, now=now)
+        connections.describe(
+            connection,
+            name=connection.name,
+            environment=connection.environment,
+            contacts=options["contact"],
+            rotation_days=options["rotation_days"],
+            made=connection.token_made,
+            by=None,
+            now=now,
         )
         self._choose(connection, options)
         self.stderr.write("Checking what the token opens …")

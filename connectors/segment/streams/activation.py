@@ -1,7 +1,7 @@
 """How data comes back out of warehouses and profiles: Reverse ETL models, audiences, computed traits."""
 
 from ...spec import CODE, DROP, KEEP, Group, Shape, Stream, Way, one_of
-from .common import DOCS, ENGAGE_READER, SOURCE_READER, beside
+from .common import DOCS, ENGAGE_READER, READS_PROFILES, READS_SOURCES, SOURCE_READER, beside
 
 ACTIVATION = Group(
     "activation",
@@ -40,6 +40,7 @@ REVERSE_ETL_MODELS = Stream(
         "queryIdentifierColumn": KEEP,
     },
     gate=f"Reverse ETL; {SOURCE_READER}",
+    roles=(READS_SOURCES,),
     feature="Reverse ETL",
     refers={"sourceId": "sources"},
     source=DOCS + "Reverse-ETL",
@@ -53,6 +54,7 @@ SPACES = Stream(
     key=("id",),
     shape={"id": KEEP, "slug": KEEP, "name": KEEP},
     gate=f"Unify; {ENGAGE_READER}",
+    roles=(READS_PROFILES,),
     feature="Spaces",
     source=DOCS + "Spaces",
 )
@@ -102,6 +104,7 @@ AUDIENCES = Stream(
     page_size=200,
     per_minute=60,
     gate=f"Engage; {ENGAGE_READER}",
+    roles=(READS_PROFILES,),
     feature="Audiences",
     source=DOCS + "Audiences",
 )
@@ -127,6 +130,7 @@ COMPUTED_TRAITS = Stream(
     },
     per_minute=25,
     gate=f"Unify; {ENGAGE_READER}",
+    roles=(READS_PROFILES,),
     feature="Computed traits",
     source=DOCS + "Computed-Traits",
 )

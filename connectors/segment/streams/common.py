@@ -6,12 +6,20 @@ from ...spec import DROP, KEEP, Given, Json, Record, Shape, one_of
 
 DOCS = "https://docs.segmentapis.com/tag/"
 
-# Who may read a stream, as far as Segment's documentation of roles says.
+# Who may read a stream, as far as Segment's documentation of roles says (segment.com/docs/segment-app/iam/roles).
+READS_SOURCES = "Source Read-only"
+READS_WAREHOUSES = "Warehouse Destination Read-only"
+READS_PLANS = "Tracking Plan Read-only"
+READS_FUNCTIONS = "Function Read-only"
+READS_PROFILES = "Unify and Engage Read-only"
+PRIVACY_ADMIN = "End User Privacy Admin"
+ENTITIES_ADMIN = "Entities Admin"
+BUSINESS = "Business"
 OWNER = "Workspace Owner; Segment names no lesser role"
-SOURCE_READER = "role Source Read-only"
-WAREHOUSE_READER = "role Warehouse Destination Read-only"
-FUNCTION_READER = "role Function Read-only"
-ENGAGE_READER = "role Unify and Engage Read-only"
+SOURCE_READER = f"role {READS_SOURCES}"
+WAREHOUSE_READER = f"role {READS_WAREHOUSES}"
+FUNCTION_READER = f"role {READS_FUNCTIONS}"
+ENGAGE_READER = f"role {READS_PROFILES}"
 
 LOGOS = DROP  # pictures
 OPTIONS = DROP  # the catalogue's own descriptions of settings: the same for every customer

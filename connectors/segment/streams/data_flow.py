@@ -7,6 +7,8 @@ from .common import (
     LABELS,
     LOGOS,
     OPTIONS,
+    READS_SOURCES,
+    READS_WAREHOUSES,
     SOURCE_READER,
     WAREHOUSE_METADATA,
     WAREHOUSE_READER,
@@ -113,6 +115,7 @@ SOURCES = Stream(
     key=("id",),
     shape=SOURCE,
     gate=SOURCE_READER,
+    roles=(READS_SOURCES,),
     source=DOCS + "Sources",
 )
 DESTINATIONS = Stream(
@@ -124,6 +127,7 @@ DESTINATIONS = Stream(
     key=("id",),
     shape=DESTINATION,
     gate=SOURCE_READER,
+    roles=(READS_SOURCES,),
     refers={"sourceId": "sources"},
     source=DOCS + "Destinations",
 )
@@ -136,6 +140,7 @@ WAREHOUSES = Stream(
     key=("id",),
     shape=WAREHOUSE,
     gate=WAREHOUSE_READER,
+    roles=(READS_WAREHOUSES,),
     source=DOCS + "Warehouses",
 )
 WAREHOUSE_SOURCES = Stream(
@@ -162,5 +167,6 @@ WAREHOUSE_SOURCES = Stream(
     key=("warehouseId", "sourceId"),
     shape={"warehouseId": KEEP, "sourceId": KEEP},
     gate="roles Source Read-only and Warehouse Destination Read-only",
+    roles=(READS_SOURCES, READS_WAREHOUSES),
     source=DOCS + "Warehouses",
 )

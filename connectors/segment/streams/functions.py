@@ -1,7 +1,7 @@
 """Functions: programs of the customer's own that run inside Segment."""
 
 from ...spec import CODE, DROP, KEEP, NAMES, PRINT, Given, Group, Json, Record, Stream, Way, one_of
-from .common import DOCS, FUNCTION_READER, beside
+from .common import DOCS, FUNCTION_READER, READS_FUNCTIONS, beside
 
 FUNCTIONS_GROUP = Group(
     "functions",
@@ -53,6 +53,7 @@ FUNCTIONS = Stream(
         "logoUrl": DROP,
     },
     gate=GATE,
+    roles=(READS_FUNCTIONS,),
     feature="Functions",
     source=DOCS + "Functions",
 )
@@ -91,6 +92,7 @@ FUNCTION_CODE = Stream(
         ],
     },
     gate=GATE,
+    roles=(READS_FUNCTIONS,),
     feature="Functions",
     source=DOCS + "Functions",
 )
@@ -124,6 +126,7 @@ INSERT_FUNCTION_INSTANCES = Stream(
         "encryptedSettings": NAMES,
     },
     gate=GATE,
+    roles=(READS_FUNCTIONS,),
     feature="Functions",
     source=DOCS + "Functions",
 )

@@ -1,7 +1,7 @@
 """What changes or stops events between a source and a destination."""
 
 from ...spec import DROP, KEEP, PATHS, PRINT, WHOLE, Group, Record, Shape, Stream, Way, one_of
-from .common import DOCS, SOURCE_READER, beside, part
+from .common import BUSINESS, DOCS, READS_SOURCES, SOURCE_READER, beside, part
 
 ON_THE_WAY = Group(
     "on-the-way",
@@ -63,6 +63,7 @@ DESTINATION_FILTERS = Stream(
         "updatedAt": KEEP,
     },
     gate=SOURCE_READER,
+    roles=(READS_SOURCES,),
     source=DOCS + "Destination-Filters",
 )
 DESTINATION_SUBSCRIPTIONS = Stream(
@@ -93,6 +94,7 @@ DESTINATION_SUBSCRIPTIONS = Stream(
         "reverseETLSchedule": SCHEDULE,
     },
     gate=f"Destination Subscriptions; {SOURCE_READER}",
+    roles=(READS_SOURCES,),
     feature="Destination Subscriptions",
     source=DOCS + "Destinations",
 )
@@ -125,6 +127,8 @@ TRANSFORMATIONS = Stream(
         },
     },
     gate=f"Protocols; {SOURCE_READER}",
+    plan=BUSINESS,
+    roles=(READS_SOURCES,),
     feature="Protocols",
     refers={"sourceId": "sources"},
     source=DOCS + "Transformations",

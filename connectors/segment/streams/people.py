@@ -1,7 +1,7 @@
 """Who may do what: members, groups, roles, invitations, and the credentials that Segment itself holds."""
 
 from ...spec import DROP, KEEP, Given, Group, Json, Record, Shape, Stream, Way, one_of
-from .common import DOCS, LABELS, OWNER, linked, part
+from .common import BUSINESS, DOCS, ENTITIES_ADMIN, LABELS, OWNER, linked, part
 
 PEOPLE = Group(
     "people",
@@ -86,6 +86,7 @@ GROUPS = Stream(
     key=("id",),
     shape={"id": KEEP, "name": KEEP, "memberCount": KEEP, "permissions": PERMISSIONS},
     gate=GROUPS_GATE,
+    plan=BUSINESS,
     feature="User groups",
     source=DOCS + "IAM-Groups",
 )
@@ -106,6 +107,7 @@ GROUP_USERS = Stream(
     key=("groupId", "userId"),
     shape={"groupId": KEEP, "userId": KEEP},
     gate=GROUPS_GATE,
+    plan=BUSINESS,
     feature="User groups",
     source=DOCS + "IAM-Groups",
 )
@@ -125,6 +127,7 @@ GROUP_INVITES = Stream(
     key=("groupId", "email"),
     shape={"groupId": KEEP, "email": KEEP},
     gate=GROUPS_GATE,
+    plan=BUSINESS,
     feature="User groups",
     source=DOCS + "IAM-Groups",
 )
@@ -166,5 +169,6 @@ CREDENTIALS = Stream(
         "updatedAt": KEEP,
     },
     gate="Workspace Owner, or role Warehouse Admin, Source Admin, Entities Admin or Unify and Engage Admin",
+    roles=(ENTITIES_ADMIN,),  # of the four, the one that can change the least of how data flows
     source=DOCS + "Credentials",
 )

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote
 
 from ...spec import DROP, KEEP, PRINT, PRINTS, Given, Group, Json, Moment, Stream, Way, one_of
-from .common import DOCS, OWNER
+from .common import BUSINESS, DOCS, OWNER, PRIVACY_ADMIN
 
 PRIVACY = Group(
     "privacy",
@@ -68,6 +68,7 @@ REGULATIONS = Stream(
         "finishedAt": KEEP,
     },
     gate="Workspace Owner or role End User Privacy Admin",
+    roles=(PRIVACY_ADMIN,),
     grows=True,
     source=DOCS + "Deletion-and-Suppression",
 )
@@ -81,6 +82,7 @@ SUPPRESSIONS = Stream(
     key=("subjectType", "subjects"),
     shape={"subjectType": KEEP, "subjectIds": DROP, "subjects": PRINT, "count": KEEP},
     gate="Workspace Owner or role End User Privacy Admin",
+    roles=(PRIVACY_ADMIN,),
     source=DOCS + "Deletion-and-Suppression",
 )
 AUDIT_EVENTS = Stream(
@@ -101,6 +103,7 @@ AUDIT_EVENTS = Stream(
         "resourceName": KEEP,
     },
     gate=f"Business plan; {OWNER}",
+    plan=BUSINESS,
     feature="Audit trail",
     grows=True,
     timed=True,

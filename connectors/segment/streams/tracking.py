@@ -1,7 +1,7 @@
 """Tracking plans: what may be collected, who must follow it, and what happens to what does not."""
 
 from ...spec import DROP, KEEP, WHOLE, Given, Group, Json, Shape, Stream, Way, one_of
-from .common import DOCS, beside, linked
+from .common import BUSINESS, DOCS, READS_PLANS, READS_SOURCES, beside, linked
 
 TRACKING = Group(
     "tracking-plans",
@@ -41,6 +41,8 @@ TRACKING_PLANS = Stream(
         "resourceSchemaId": DROP,  # in an example of the documentation, in no schema
     },
     gate=PLAN_READER,
+    plan=BUSINESS,
+    roles=(READS_PLANS,),
     feature="Protocols",
     source=DOCS + "Tracking-Plans",
 )
@@ -70,6 +72,8 @@ TRACKING_PLAN_RULES = Stream(
     },
     per_minute=200,
     gate=PLAN_READER,
+    plan=BUSINESS,
+    roles=(READS_PLANS,),
     feature="Protocols",
     source=DOCS + "Tracking-Plans",
 )
@@ -90,6 +94,8 @@ TRACKING_PLAN_SOURCES = Stream(
     key=("trackingPlanId", "sourceId"),
     shape={"trackingPlanId": KEEP, "sourceId": KEEP},
     gate="Protocols; roles Source Read-only and Tracking Plan Read-only",
+    plan=BUSINESS,
+    roles=(READS_SOURCES, READS_PLANS),
     feature="Protocols",
     source=DOCS + "Tracking-Plans",
 )
@@ -125,5 +131,6 @@ SOURCE_SETTINGS = Stream(
         },
     },
     gate="Protocols; role Source Read-only",
+    roles=(READS_SOURCES,),
     source=DOCS + "Sources",
 )

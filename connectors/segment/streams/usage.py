@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, timedelta
 
 from ...spec import DROP, KEEP, Given, Group, Json, Moment, Record, Shape, Stream, Way
-from .common import DOCS, OWNER, SOURCE_READER
+from .common import DOCS, OWNER, READS_SOURCES, SOURCE_READER
 
 USAGE = Group(
     "usage",
@@ -123,6 +123,7 @@ def _overview(name: str, title: str, about: str, path: str, *, at_source: bool =
         key=(own[0], "day"),
         shape={**dict.fromkeys(own, KEEP), **METRICS},
         gate=SOURCE_READER,
+        roles=(READS_SOURCES,),
         grows=True,
         source=DOCS + "Delivery-Overview",
     )
@@ -172,6 +173,7 @@ DELIVERY_METRICS = Stream(
         "metrics": [{"metricName": KEEP, "total": KEEP, "breakdown": [{"metricName": KEEP, "value": KEEP}]}],
     },
     gate=SOURCE_READER,
+    roles=(READS_SOURCES,),
     grows=True,
     source=DOCS + "Destinations",
 )

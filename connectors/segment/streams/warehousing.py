@@ -1,7 +1,16 @@
 """What is copied to warehouses, when and how it went; and two reads that do something by being asked."""
 
 from ...spec import DROP, KEEP, NAMES, PRINT, WHOLE, Given, Group, Json, Stream, Way, one_of
-from .common import DOCS, ENGAGE_READER, WAREHOUSE_METADATA, WAREHOUSE_READER, beside, named_by_settings
+from .common import (
+    DOCS,
+    ENGAGE_READER,
+    READS_PROFILES,
+    READS_WAREHOUSES,
+    WAREHOUSE_METADATA,
+    WAREHOUSE_READER,
+    beside,
+    named_by_settings,
+)
 
 WAREHOUSE_SYNCS_GROUP = Group(
     "warehouse-syncs",
@@ -61,6 +70,7 @@ WAREHOUSE_SYNC_SCHEDULES = Stream(
     },
     per_minute=SLOW,
     gate=WAREHOUSE_READER,
+    roles=(READS_WAREHOUSES,),
     source=DOCS + "Selective-Sync",
 )
 WAREHOUSE_SYNCS = Stream(
@@ -90,6 +100,7 @@ WAREHOUSE_SYNCS = Stream(
     },
     per_minute=SLOW,
     gate=WAREHOUSE_READER,
+    roles=(READS_WAREHOUSES,),
     grows=True,
     timed=True,
     most_pages=10,
@@ -119,6 +130,7 @@ WAREHOUSE_SELECTIVE_SYNCS = Stream(
     },
     per_minute=SLOW,
     gate=WAREHOUSE_READER,
+    roles=(READS_WAREHOUSES,),
     source=DOCS + "Selective-Sync",
 )
 WAREHOUSE_CONNECTION_STATE = Stream(
@@ -138,6 +150,7 @@ WAREHOUSE_CONNECTION_STATE = Stream(
     shape={"warehouseId": KEEP, "connectionState": one_of("CONNECTED", "FAILED")},
     per_minute=200,
     gate=WAREHOUSE_READER,
+    roles=(READS_WAREHOUSES,),
     source=DOCS + "Warehouses",
 )
 PROFILES_WAREHOUSES = Stream(
@@ -165,6 +178,7 @@ PROFILES_WAREHOUSES = Stream(
         "metadata": WAREHOUSE_METADATA,
     },
     gate=f"Unify; {ENGAGE_READER}",
+    roles=(READS_PROFILES,),
     feature="Profiles Sync",
     source=DOCS + "Profiles-Sync",
 )

@@ -18,6 +18,7 @@ WORKSPACE = Stream(
     ways=(Way(path="/", items="workspace", paged=False),),
     key=("id",),
     shape={"id": KEEP, "slug": KEEP, "name": KEEP},
+    open=True,
     source=DOCS + "Workspaces",
 )
 LABELS_IN_USE = Stream(
