@@ -198,9 +198,7 @@ def addresses_of(row: Erasure) -> set[bytes]:
     return {bytes.fromhex(sha256) for sha256 in (*row.blobs, *kept)}
 
 
-def _record(
-    row: Erasure, addresses: set[bytes], by: User, now: datetime, request: HttpRequest | None
-) -> AuditEntry:
+def _record(row: Erasure, addresses: set[bytes], by: User, now: datetime, request: HttpRequest | None) -> AuditEntry:
     """The entry that the ledger seals. Its digest of the list is what a verification compares."""
     return audit.record(
         Action.ERASED,

@@ -5,7 +5,7 @@ from django.utils import timezone
 from connectors import locker, tasks
 from portal import canon, ledger
 
-from . import erasures, verifications
+from . import erasures, retention, verifications
 
 
 def beat() -> str:
@@ -20,6 +20,7 @@ def beat() -> str:
     verifications.start_due(now)
     erasures.recover(now)
     erasures.replay(now)
+    retention.start_due(now)
     return f"{said}, {sealed}"
 
 
@@ -39,5 +40,13 @@ def erase(pk: int) -> str:
     """Carries out one erasure that a second person has confirmed; the next beats try again until it is done."""
     try:
         return "erased" if erasures.carry_out(pk, timezone.now()) else "there was nothing to do"
+    except (canon.NoSigningKey, locker.NotSealed):
+        return "it waits until the ledger has sealed it"
+
+
+def retain(workspace_pk: int) -> str:
+    """Removes what the rule of one workspace does not keep; what could not go today is looked at again tomorrow."""
+    try:
+        return f"{retention.carry_out(workspace_pk, timezone.now())} removed"
     except (canon.NoSigningKey, locker.NotSealed):
         return "it waits until the ledger has sealed it"

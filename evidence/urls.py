@@ -12,6 +12,7 @@ from .views import (
     integrity,
     ledgerlog,
     reports,
+    retention,
     runs,
     snapshots,
     sources,
@@ -48,6 +49,10 @@ urlpatterns = [
     path("erasure/<int:pk>/", erasures.erasure, name="erasure"),
     path("erasure/<int:pk>/confirm/", erasures.confirm, name="erasure-confirm"),
     path("erasure/<int:pk>/withdraw/", erasures.withdraw, name="erasure-withdraw"),
+    path("erasure/retention/", retention.index, name="retention"),
+    path("erasure/retention/<int:pk>/", retention.rule, name="retention-rule"),
+    path("erasure/retention/<int:pk>/hold/", retention.hold, name="retention-hold"),
+    path("erasure/retention/<int:pk>/run/", retention.run, name="retention-run"),
     path("help/", help.index, name="troubleshooting"),
     path("help/<slug:code>/", help.code, name="troubleshooting-code"),
 ]

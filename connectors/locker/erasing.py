@@ -4,7 +4,7 @@ Digests, headers and change rows stay. A list is believed when its digest is wha
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -37,16 +37,18 @@ def condemn(addresses: Collection[bytes], audit: int, *, forever: bool) -> None:
     Erased.objects.bulk_create(rows, batch_size=STEP)
 
 
-def erase(audit: int, most: int | None = None) -> int:
+def erase(audit: int, most: int | None = None, may: Callable[[], bool] = lambda: True) -> int:
     """Empties the blobs listed under an audit entry, step by step, about `most`; returns how many.
 
-    Goes on where it was killed. Raises NotSealed.
+    Goes on where it was killed. `may` is asked in the transaction of each step, and ends it. Raises NotSealed.
     """
     _must_be_sealed(audit)
     listed = Erased.objects.filter(audit=audit).values("sha256")
     erased = 0
     while chunk := list(present(listed).values_list("pk", flat=True)[:STEP]):
         with transaction.atomic():
+            if not may():
+                break
             erased += Blob.objects.filter(pk__in=chunk).erase()
         if most is not None and erased >= most:
             break
