@@ -64,8 +64,8 @@ def decide(
     said, many = _sound(keep, number)
     with transaction.atomic():
         Retention.objects.update_or_create(workspace=workspace, defaults={"keep": said, "number": many})
-        about = {"keep": said, "number": many}
-        audit.record(Action.RETENTION_CHANGED, actor=by, target=workspace, request=request, at=now, **about)
+        changed = Action.RETENTION_CHANGED
+        audit.record(changed, actor=by, target=workspace, request=request, at=now, keep=said, number=many)
 
 
 def hold(workspace: Workspace, reason: str, *, by: User, now: datetime, request: HttpRequest | None = None) -> None:
@@ -205,9 +205,17 @@ def _list(rule: Retention, going: Going, now: datetime) -> int | None:
         Retention.objects.filter(workspace=workspace).update(ran_at=now)
         if not going.addresses:
             return None
-        about = {"keep": rule.keep, "number": rule.number, "before": going.oldest, "records": len(going.addresses)}
-        digests = locker.list_digest(going.addresses)
-        entry = audit.record(Action.RETAINED, actor=None, target=workspace, at=now, digests=digests, **about)
+        entry = audit.record(
+            Action.RETAINED,
+            actor=None,
+            target=workspace,
+            at=now,
+            keep=rule.keep,
+            number=rule.number,
+            before=going.oldest,
+            records=len(going.addresses),
+            digests=locker.list_digest(going.addresses),
+        )
         locker.condemn(going.addresses, entry.pk, forever=False)
         return entry.pk
 
