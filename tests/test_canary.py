@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import zstandard
 from django.core.management import call_command
 from django.db import connection as database
 from django.urls import get_resolver
 from django.utils import timezone
 
 from connectors import registry, runs, sync
+from connectors.locker import envelope_of
 from connectors.models import Blob, Connection, Lane, RunState
 from connectors.segment.simulator import Fault
 from tests.clocks import Skipping
@@ -27,7 +27,7 @@ def everything_stored() -> Iterator[tuple[str, bytes]]:
             for row in cursor.fetchall():
                 yield table, repr([bytes(v) if isinstance(v, memoryview) else v for v in row]).encode()
     for blob in Blob.objects.all():
-        yield "unpacked blob", zstandard.decompress(bytes(blob.body))
+        yield "unpacked blob", envelope_of(blob)
 
 
 def read_everything(connection: Connection) -> None:
