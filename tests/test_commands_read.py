@@ -27,9 +27,10 @@ def synced(django_db_setup: None, django_db_blocker: Any) -> Iterator[Workspace]
 @pytest.mark.parametrize("name", ["data-flow", "sources", "destinations", "tracking-plans", "people"])
 def test_every_report_in_every_format_twice_the_same(synced: Workspace, tmp_path: Path, name: str, form: str) -> None:
     written = []
-    for at in (1, 2):
+    for at, said in (1, ""), (2, "1"):
         target = tmp_path / f"{at}.{form}"
-        call_command("report", name, workspace=synced.slug, format=form, output=str(target), stderr=StringIO())
+        options = {"workspace": synced.slug, "as_of": said, "format": form, "output": str(target)}
+        call_command("report", name, **options, stderr=StringIO())
         written.append(target.read_bytes())
     assert written[0] == written[1]
     assert len(written[0]) > 500
@@ -41,7 +42,9 @@ def test_report_refuses_what_is_not_there(synced: Workspace) -> None:
     assert ended == 2
     assert "data-flow" in said
     assert refusal("report", "data-flow", workspace="nobody")[0] == 2
-    assert refusal("report", "data-flow", workspace=synced.slug, snapshot=99)[0] == 2
+    for said, code in (("99", "as-of-no-such-snapshot"), ("2001-01-01", "as-of-too-early"), ("x", "as-of-unreadable")):
+        ended, why = refusal("report", "data-flow", workspace=synced.slug, as_of=said)
+        assert (ended, why.partition(":")[0]) == (2, code)
     assert refusal("report", "data-flow", workspace=synced.slug, format="csv", table="nothing")[0] == 1
 
 

@@ -1,25 +1,46 @@
 """Template tags of the evidence pages: what rows of the database and of reports read like."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
+from django.http import QueryDict
+from django.template import Context
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from connectors import display, registry, troubleshooting
 from connectors.models import Anomaly, Connection, MissedRun, SyncRun
-from connectors.spec import ANOMALIES, Actor, Coverage, Covered, Hint, Part, State, Table, standing
+from connectors.records import key_part
+from connectors.spec import (
+    ANOMALIES,
+    Actor,
+    Column,
+    Coverage,
+    Covered,
+    Difference,
+    Hint,
+    Json,
+    Part,
+    State,
+    Table,
+    standing,
+)
 from portal import ledger
 from portal.models import LedgerEntry
+from portal.templatetags.portal import cell, changed
 
-from .. import integrity, preview
+from .. import changes, integrity, preview
+from ..asof import NAME, Seen
+from ..changes import Told
 from ..completeness import account, figures
 from ..models import Erasure, Verification
 from ..progress import Progress, progress
+from ..text import visible
 
 register = template.Library()
 
@@ -147,9 +168,74 @@ def value_of(held: Mapping[int, int], key: int) -> int:
 @register.filter
 def only_table(table: Table, query: Mapping[str, str]) -> dict[str, str | None]:
     """What to change in an address to see another table of the same snapshot, whole."""
-    return {name: None for name in query if name != "snapshot"} | {"table": table.name}
+    return {name: None for name in query if name != NAME} | {"table": table.name}
+
+
+@register.simple_tag(takes_context=True)
+def seen_url(context: Context, name: str, *args: object) -> str:
+    """The address of a page that takes `as_of`, as of what this page shows."""
+    seen: Seen | None = context.get("seen") or None
+    return seen.url(name, *args) if seen else reverse(name, args=args)
+
+
+@register.simple_tag(takes_context=True)
+def seen_at(context: Context, seq: int | None) -> str:
+    """The address of this very page as of another snapshot; None is now."""
+    seen: Seen = context["seen"]
+    if seen.fixed:
+        return reverse("snapshot", args=[seen.workspace.pk, seq or seen.workspace.head])
+    return changed(context, {NAME: seq, "page": None})
+
+
+@register.filter
+def besides_time(query: QueryDict) -> list[tuple[str, str]]:
+    """What a form that chooses a time carries on of an address."""
+    return [(name, value) for name, values in query.lists() for value in values if name not in (NAME, "page")]
+
+
+@register.simple_tag(takes_context=True)
+def report_cell(context: Context, value: Any, column: Column) -> SafeString:
+    """One cell of a report; where it is a record's key, it leads to the record's history."""
+    shown = cell(value, column.kind)
+    workspace = context.get("workspace")
+    if not column.record or workspace is None or not isinstance(value, str) or not value:
+        return shown
+    address = reverse("record", args=[workspace.pk, column.record, key_part(value)])
+    return format_html('<a href="{}">{}</a>', address, shown)
 
 
 @register.simple_tag
 def code_link(code: str) -> SafeString:
     return format_html('<a href="{}"><code>{}</code></a>', reverse("troubleshooting-code", args=[code]), code)
+
+
+# --- changes ------------------------------------------------------------------------------------
+
+
+@register.filter
+def first_differences(told: Told, most: int) -> tuple[Difference, ...]:
+    return told.differences[:most]
+
+
+@register.filter
+def more_differences(told: Told, most: int) -> int:
+    return max(0, len(told.differences) - most)
+
+
+@register.filter
+def stood(value: Json) -> str | None:
+    """A value of a record for a table, None where nothing stands."""
+    text = changes.cell(value)
+    return None if text is None else visible(text)
+
+
+@register.filter
+def raw(record: Json) -> str:
+    """A record as JSON, its keys in the order of the stored form."""
+    return visible(json.dumps(record, ensure_ascii=False, sort_keys=True, indent=1))
+
+
+@register.filter
+def seen(text: str) -> str:
+    """A text from outside with what hides or reorders it shown as escapes."""
+    return visible(text)
