@@ -17,8 +17,9 @@ from . import anchors, locker, registry
 from .models import Blob, Change, Receipt, RunState, Snapshot, StagedRecord, SyncRun, Workspace
 from .replaying import Replay
 
-__all__ = ["Counted", "Fault", "expected", "looks_secret", "verify"]
+__all__ = ["UNEXPLAINED", "Counted", "Fault", "expected", "looks_secret", "verify"]
 
+UNEXPLAINED = "Its bytes are gone, and no ledger entry says that they were erased."
 AT_ONCE = 200  # blobs held at a time
 _PUBLISHED = (RunState.PUBLISHED, RunState.PARTIAL)
 
@@ -43,11 +44,12 @@ def verify(counted: Counted) -> Iterator[Fault]:
     """All faults of all chains. `counted` is filled on the way, and hears of every step."""
     if not canon.trusted_keys():
         yield Fault("I3", "trusted keys", "There is no trusted public key: nothing can be proved to be signed.")
+    register = locker.Register()
     for workspace in Workspace.objects.order_by("pk"):
         counted.workspaces += 1
         replay = Replay()
         yield from _chain(workspace, replay, counted)
-        yield from _records(workspace, replay, counted)
+        yield from _records(workspace, replay, register, counted)
         yield from replay.faults(workspace.name)
     yield from _requests(counted)
     yield from _strays(counted)
@@ -97,7 +99,7 @@ def _header(snapshot: Snapshot, workspace: Workspace, previous: str, expected: i
 # --- records ----------------------------------------------------------------------------------------------------
 
 
-def _records(workspace: Workspace, replay: Replay, counted: Counted) -> Iterator[Fault]:
+def _records(workspace: Workspace, replay: Replay, register: locker.Register, counted: Counted) -> Iterator[Fault]:
     """Every change row in turn: replayed, and next to the bytes it stands for and what they say of themselves."""
     blob = Blob.objects.filter(sha256=OuterRef("sha256"))
     rows = Change.objects.filter(workspace=workspace, seq__lte=workspace.head).annotate(
@@ -113,18 +115,19 @@ def _records(workspace: Workspace, replay: Replay, counted: Counted) -> Iterator
         if address is not None:
             counted.blobs += 1
             counted.cover("I1", "I2", "I11", "I12")
-            yield from _stored(address, size, body, [uid, stream, key], f"{stream} {key}, snapshot {seq}")
+            if body:
+                yield from _stored(address, size, body, [uid, stream, key], f"{stream} {key}, snapshot {seq}")
+            elif register.entry_of(address) is not None:
+                counted.erased += 1
+            else:
+                yield Fault("I11", f"{stream} {key}, snapshot {seq}", UNEXPLAINED)
         counted.step(1 + settled)
     settled = replay.finish()
     counted.cover("I5", many=settled)
     counted.step(settled)
 
 
-def _stored(address: bytes, size: int | None, body: bytes | None, belongs: list[str], where: str) -> Iterator[Fault]:
-    if body is None or size is None:
-        if ledger.erasure_of(address.hex()) is None:
-            yield Fault("I11", where, "Its bytes are gone, and no ledger entry says that they were erased.")
-        return
+def _stored(address: bytes, size: int, body: bytes, belongs: list[str], where: str) -> Iterator[Fault]:
     try:
         data = locker.unpacked(bytes(body), size)
     except locker.Unpackable:

@@ -8,8 +8,9 @@ from datetime import datetime
 from django.db import transaction
 from django.http import HttpRequest
 
-from connectors.models import Snapshot
-from connectors.verification import Counted, Fault, looks_secret
+from connectors import locker
+from connectors.models import Erased, Snapshot
+from connectors.verification import UNEXPLAINED, Counted, Fault, looks_secret
 from portal import audit
 from portal.canon import digest
 from portal.models import User
@@ -64,13 +65,33 @@ def document_of(artifact: Artifact) -> Document:
 
 def verify(counted: Counted) -> Iterator[Fault]:
     """Artifacts whose bytes do not hash to their digest, or that come from another snapshot than they say."""
+    register = locker.Register()
     for (pk,) in stepwise(Artifact.objects.all(), "pk"):
         artifact = Artifact.objects.select_related("snapshot").get(pk=pk)
         counted.artifacts += 1
         counted.cover("I1", "I2", "I12")
-        if fault := fault_of(artifact):
+        if not artifact.body:
+            counted.cover("I11")
+            if register.entry_of(bytes.fromhex(artifact.sha256)) is None:
+                yield Fault("I11", f"artifact {pk}", UNEXPLAINED)
+            else:
+                counted.erased += 1
+        elif fault := fault_of(artifact):
             yield fault
         counted.step()
+
+
+def erase(audit: int) -> int:
+    """Empties the artifacts that are listed under a sealed audit entry; returns how many. `locker.erase` was first."""
+    erased = 0
+    for sha256 in Erased.objects.filter(audit=audit).values_list("sha256", flat=True):
+        erased += Artifact.objects.filter(sha256=bytes(sha256).hex()).erase()
+    return erased
+
+
+def grave_of(artifact: Artifact) -> locker.Grave | None:
+    """Under which entry its bytes were erased; None while they are there."""
+    return None if artifact.body else locker.grave_of(bytes.fromhex(artifact.sha256))
 
 
 def fault_of(artifact: Artifact) -> Fault | None:

@@ -1,16 +1,23 @@
-"""Artifacts, which people keep, and verifications. Each model says which module writes it."""
+"""Artifacts, which people keep; verifications; erasures and retention. Each model says which module writes it."""
 
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db import models
+from django.db.models import F, Q
 
-from connectors.models import Snapshot, Workspace
+from connectors.models import SecretTextField, Snapshot, Workspace
 from portal.canon import WriteOnce
 
 
 class Artifact(WriteOnce):
-    """A report of one snapshot, frozen as it was read: its bytes hash to `sha256` and never change."""
+    """A report of one snapshot, frozen as it was read: its bytes hash to `sha256` and never change.
+
+    They are empty when they were erased. Written by `artifacts`.
+    """
+
+    erasable = True
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     title = models.CharField(max_length=200)
@@ -85,3 +92,97 @@ class Verification(models.Model):
     @property
     def under_way(self) -> bool:
         return self.state in (Outcome.QUEUED, Outcome.RUNNING)
+
+
+class Stage(models.TextChoices):
+    """Where an erasure stands."""
+
+    SEARCHING = "searching", "Being searched for"
+    EMPTY = "empty", "Nothing found"
+    PROPOSED = "proposed", "Waits for a second person"
+    WITHDRAWN = "withdrawn", "Withdrawn"
+    CONFIRMED = "confirmed", "Being erased"
+    DONE = "done", "Erased"
+
+
+class WithoutNeedle(models.Manager["Erasure"]):
+    """Lists never load what was searched for."""
+
+    def get_queryset(self) -> models.QuerySet["Erasure"]:
+        return super().get_queryset().defer("needle")
+
+
+class Erasure(models.Model):
+    """One person's data to be erased: searched for, shown, confirmed by a second person. Written by `erasures` alone.
+
+    needle     what is searched for, encrypted; gone as soon as the search has ended
+    hint       what people may still read of it: `m…@e….com`; `print` is its keyed fingerprint
+    blobs      addresses of the records that hold it, in hex; `artifacts` the numbers of kept reports
+    counts     how many records of each stream; stays: what cannot go, requests of the signed log and keys that name it
+    audit      number of the audit entry that says who and why, once it was confirmed
+    """
+
+    workspace = models.ForeignKey(Workspace, null=True, on_delete=models.PROTECT, related_name="+")
+    needle = SecretTextField(null=True)
+    print = models.CharField(max_length=24)
+    hint = models.CharField(max_length=80)
+    reason = models.CharField(max_length=300)
+    stage = models.CharField(max_length=10, choices=Stage.choices, default=Stage.SEARCHING, db_index=True)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField()
+    heartbeat_at = models.DateTimeField()
+    done = models.PositiveBigIntegerField(default=0)
+    expected = models.PositiveBigIntegerField(default=0)
+    blobs: Any = models.JSONField(default=list)
+    artifacts: Any = models.JSONField(default=list)
+    counts: Any = models.JSONField(default=dict)
+    stays: Any = models.JSONField(default=dict)
+    searched_at = models.DateTimeField(null=True)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    decided_at = models.DateTimeField(null=True)
+    audit = models.PositiveBigIntegerField(null=True, unique=True)
+    finished_at = models.DateTimeField(null=True)
+
+    objects = WithoutNeedle()
+
+    class Meta:
+        base_manager_name = "objects"
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(stage__in=["confirmed", "done"]) | (Q(audit__isnull=False) & ~Q(decided_by=F("asked_by"))),
+                name="two_people_erase",
+            )
+        ]
+        permissions = [("erase_evidence", "Can have data erased, and say how long it is kept")]
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"Erasure {self.pk}"
+
+    @property
+    def found(self) -> int:
+        return len(self.blobs) + len(self.artifacts)
+
+
+class Keep(models.TextChoices):
+    ALL = "all", "Everything"
+    DAYS = "days", "By days"
+    SNAPSHOTS = "snapshots", "By number of snapshots"
+
+
+class Retention(models.Model):
+    """How long a workspace's records are kept, and whether a legal hold stops that. Written by `retention` alone.
+
+    `hold` says why nothing may go; "" when no hold stands.
+    """
+
+    workspace = models.OneToOneField(Workspace, on_delete=models.PROTECT, related_name="retention")
+    keep = models.CharField(max_length=10, choices=Keep.choices, default=Keep.ALL)
+    number = models.PositiveIntegerField(default=0)
+    hold = models.CharField(max_length=300, blank=True)
+    held_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    held_at = models.DateTimeField(null=True)
+    ran_at = models.DateTimeField(null=True, help_text="When it was last looked for what may go")
+
+    def __str__(self) -> str:
+        return f"Retention of {self.workspace}"

@@ -1,6 +1,6 @@
 """Reports of a snapshot: what the connector declares, with where it comes from and what it could not see."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -93,6 +93,20 @@ def provenance(snapshot: Snapshot) -> Provenance:
     )
 
 
+def erased(snapshot: Snapshot, streams: Collection[str] = ()) -> tuple[str, ...]:
+    """A sentence for each stream and ledger entry under which records of this snapshot have lost their bytes."""
+    titles = {stream.name: stream.title for stream in registry.get(snapshot.workspace.connector).streams}
+    found = locker.graves(snapshot.workspace_id, snapshot.seq, streams)
+    return tuple(_gone(titles.get(name, name), grave) for name, graves in found.items() for grave in graves)
+
+
+def _gone(title: str, grave: locker.Grave) -> str:
+    one = grave.records == 1
+    was, it = ("record was", "it was") if one else ("records were", "they were")
+    what = f"{grave.records:,} {was} {grave}"
+    return f"{title}: {what}. That {it} there is still proved, not what {'it' if one else 'they'} said."
+
+
 def policy_name(policies: Mapping[str, str]) -> str:
     """One short name for the allow-lists of all streams, so that two snapshots can be compared at a glance."""
     return digest(canonical(dict(policies))).hex()[:12]
@@ -120,6 +134,6 @@ def document(snapshot: Snapshot, name: str, only: Mapping[str, str] | None = Non
         provenance=source,
         report=spec.build(SnapshotView(snapshot, connector), only or {}),
         name=spec.name,
-        gaps=gaps,
+        gaps=(*erased(snapshot, spec.streams), *gaps),
         older=earlier(source, spec.streams),
     )

@@ -8,7 +8,7 @@ from portal import canon
 
 from .completeness import completeness, earlier
 from .document import Provenance
-from .reports import provenance
+from .reports import erased, provenance
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Seal:
 def seal(snapshot: Snapshot, source: Provenance | None = None) -> Seal:
     found = source or provenance(snapshot)
     headline, gaps = completeness(found)
+    gaps = (*erased(snapshot), *gaps)
     marks = tuple(standing(covered) for covered in found.coverage)
     return Seal(found, marks, headline, gaps, earlier(found), verified(snapshot))
 

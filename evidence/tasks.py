@@ -2,10 +2,10 @@
 
 from django.utils import timezone
 
-from connectors import tasks
+from connectors import locker, tasks
 from portal import canon, ledger
 
-from . import verifications
+from . import erasures, retention, verifications
 
 
 def beat() -> str:
@@ -18,6 +18,9 @@ def beat() -> str:
         sealed = str(error)
     verifications.recover(now)
     verifications.start_due(now)
+    erasures.recover(now)
+    erasures.replay(now)
+    retention.start_due(now)
     return f"{said}, {sealed}"
 
 
@@ -25,3 +28,25 @@ def verify(pk: int) -> str:
     """Carries out one verification that was asked for."""
     found = verifications.perform(pk)
     return "it does not wait any more" if found is None else f"{found} {found.state}"
+
+
+def search(pk: int) -> str:
+    """Searches for what one erasure is about."""
+    found = erasures.search(pk)
+    return "it is not searched for any more" if found is None else f"{found} {found.stage}"
+
+
+def erase(pk: int) -> str:
+    """Carries out one erasure that a second person has confirmed; the next beats try again until it is done."""
+    try:
+        return "erased" if erasures.carry_out(pk, timezone.now()) else "there was nothing to do"
+    except (canon.NoSigningKey, locker.NotSealed):
+        return "it waits until the ledger has sealed it"
+
+
+def retain(workspace_pk: int) -> str:
+    """Removes what the rule of one workspace does not keep; what could not go today is looked at again tomorrow."""
+    try:
+        return f"{retention.carry_out(workspace_pk, timezone.now())} removed"
+    except (canon.NoSigningKey, locker.NotSealed):
+        return "it waits until the ledger has sealed it"

@@ -50,7 +50,11 @@ class Action(StrEnum):
     KEY_ADDED = "signing key added"
     KEY_RETIRED = "signing key retired"
     SYNC_MISSED = "sync missed"
+    ERASURE_ASKED = "erasure asked for"
+    ERASURE_WITHDRAWN = "erasure withdrawn"
     ERASED = "data erased"
+    RETENTION_CHANGED = "retention changed"
+    RETAINED = "data removed by retention"
 
 
 # What the evidence rests on besides the snapshots: the worker seals these entries in the ledger.
@@ -72,6 +76,8 @@ SEALED = (
     Action.KEY_ADDED,
     Action.KEY_RETIRED,
     Action.ERASED,
+    Action.RETENTION_CHANGED,
+    Action.RETAINED,
 )
 
 

@@ -303,9 +303,21 @@ class WriteOnceQuerySet(models.QuerySet[Any]):
     def bulk_update(self, *args: Any, **kwargs: Any) -> int:
         _refuse()
 
+    def erase(self) -> int:
+        """Empties the bytes of these rows, for an erasure that is on record; returns how many had some."""
+        if not self.model.erasable:
+            _refuse()
+        return models.QuerySet.update(self.exclude(body=b""), body=b"")
+
 
 class WriteOnce(models.Model):
-    """A row that is saved once. Triggers (`write_once_triggers`) say the same to the database."""
+    """A row that is saved once. Triggers (`write_once_triggers`) say the same to the database.
+
+    `erasable` says that its `body` may become empty, and come back when the same bytes are read again: the digest
+    beside it stays and proves them.
+    """
+
+    erasable = False
 
     objects = WriteOnceQuerySet.as_manager()
 
@@ -322,18 +334,22 @@ class WriteOnce(models.Model):
         _refuse()
 
 
-def write_once_triggers(table: str, vendor: str) -> Iterator[tuple[str, str]]:
-    """(forward, backward) statements that make `table` refuse UPDATE and DELETE; they stop bugs, not admins."""
+def write_once_triggers(table: str, vendor: str, keeps: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    """(forward, backward) statements that make `table` refuse UPDATE and DELETE; they stop bugs, not admins.
+
+    With `keeps`, all its columns but `body`, one UPDATE passes: the body becomes empty, or comes back; nothing else.
+    """
     words = f"{table} is written once"
     if vendor == "sqlite":
         for verb in ("UPDATE", "DELETE"):
             name = f"{table}_no_{verb.lower()}"
-            body = f"BEFORE {verb} ON {table} BEGIN SELECT RAISE(ABORT, '{words}'); END"
+            when = f" WHEN NOT {_only_body(keeps, 'IS')}" if keeps and verb == "UPDATE" else ""
+            body = f"BEFORE {verb} ON {table}{when} BEGIN SELECT RAISE(ABORT, '{words}'); END"
             yield f"CREATE TRIGGER {name} {body}", f"DROP TRIGGER IF EXISTS {name}"
     elif vendor == "postgresql":
         name = f"{table}_written_once"
         yield (
-            f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '{words}'; END $$",
+            f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ {_refusal(table, keeps)} $$",
             f"DROP FUNCTION IF EXISTS {name}() CASCADE",
         )
         yield (
@@ -342,14 +358,35 @@ def write_once_triggers(table: str, vendor: str) -> Iterator[tuple[str, str]]:
         )
 
 
+def _refusal(table: str, keeps: tuple[str, ...]) -> str:
+    """What the trigger of PostgreSQL does."""
+    refuse = f"RAISE EXCEPTION '{table} is written once'"
+    if not keeps:
+        return f"BEGIN {refuse}; END"
+    may = f"IF TG_OP = 'UPDATE' THEN IF {_only_body(keeps, 'IS NOT DISTINCT FROM')} THEN RETURN NEW; END IF; END IF;"
+    return f"BEGIN {may} {refuse}; END"
+
+
+def _only_body(keeps: tuple[str, ...], same: str) -> str:
+    new, old = (", ".join(f"{row}.{column}" for column in keeps) for row in ("NEW", "OLD"))
+    return f"((length(NEW.body) = 0 OR length(OLD.body) = 0) AND ({new}) {same} ({old}))"
+
+
+def guards(model: type[WriteOnce], vendor: str) -> Iterator[tuple[str, str]]:
+    """The triggers of a write-once model, as its table must have them."""
+    columns = (str(field.column) for field in model._meta.concrete_fields)
+    keeps = tuple(column for column in columns if column != "body") if model.erasable else ()
+    return write_once_triggers(model._meta.db_table, vendor, keeps)
+
+
 def unguarded(database: Any) -> tuple[list[str], int]:
     """Write-once tables without (all of) their triggers as they were made, and how many such tables there are."""
-    tables = sorted(model._meta.db_table for model in WriteOnce.__subclasses__())
+    models_ = WriteOnce.__subclasses__()
     with database.cursor() as cursor:
         if database.vendor == "sqlite":
             cursor.execute("SELECT sql FROM sqlite_master WHERE type = 'trigger'")
             there = {str(row[0]) for row in cursor.fetchall()}
-            wanted = {table: {make for make, _ in write_once_triggers(table, "sqlite")} for table in tables}
+            wanted = {model: {make for make, _ in guards(model, "sqlite")} for model in models_}
         else:
             cursor.execute(
                 "SELECT t.tgname, p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid "
@@ -358,17 +395,25 @@ def unguarded(database: Any) -> tuple[list[str], int]:
                 "AND n.nspname = current_schema()"
             )
             there = {f"{name}:{' '.join(source.split())}" for name, source in cursor.fetchall()}
-            said = "BEGIN RAISE EXCEPTION '{0} is written once'; END"
-            wanted = {table: {f"{table}_written_once:{said.format(table)}"} for table in tables}
-    return [table for table in tables if not wanted[table] <= there], len(tables)
+            wanted = {model: {_as_made(model)} for model in models_}
+    bare = [model._meta.db_table for model in models_ if not wanted[model] <= there]
+    return sorted(bare), len(models_)
 
 
-def triggers(*tables: str) -> migrations.RunPython:
-    """A migration step that puts the write-once triggers on `tables`."""
+def _as_made(model: type[WriteOnce]) -> str:
+    make = next(make for make, _ in guards(model, "postgresql"))
+    return f"{model._meta.db_table}_written_once:{make.split('$$')[1].strip()}"
+
+
+def triggers(*tables: str, keeps: tuple[str, ...] = ()) -> migrations.RunPython:
+    """A migration step that puts the write-once triggers on `tables`, in the place of those that they have."""
 
     def forward(apps: Any, editor: Any) -> None:
         for table in tables:
-            for statement, _ in write_once_triggers(table, editor.connection.vendor):
+            made = list(write_once_triggers(table, editor.connection.vendor, keeps))
+            for _, drop in reversed(made):
+                editor.execute(drop)
+            for statement, _ in made:
                 editor.execute(statement)
 
     def backward(apps: Any, editor: Any) -> None:

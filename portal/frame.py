@@ -39,6 +39,7 @@ NAV: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("runs", "Sync runs", "run", access.VIEW),
             Entry("integrity", "Integrity", "chain", access.VIEW),
+            Entry("erasures", "Erasure and retention", "shield", access.VIEW),
             Entry("audit-log", "Audit log", "log", access.AUDIT_LOG),
         ),
     ),

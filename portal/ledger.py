@@ -5,7 +5,7 @@ seals these entries a few seconds later: from then on neither can be changed, re
 seeing it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -159,9 +159,9 @@ def holds(number: int, sha256: str) -> bool:
     return number == 0 or LedgerEntry.objects.filter(number=number, sha256=sha256).exists()
 
 
-def erasure_of(sha256: str) -> LedgerEntry | None:
-    """The entry that says that these bytes were erased, None when there is none."""
-    return LedgerEntry.objects.filter(action=Action.ERASED, target_name=sha256).first()
+def sealing(audits: Iterable[int]) -> dict[int, LedgerEntry]:
+    """Audit entry -> the ledger entry that has sealed it, for those that are sealed."""
+    return {entry.audit: entry for entry in LedgerEntry.objects.filter(audit__in=list(audits))}
 
 
 def body_of(entry: LedgerEntry) -> dict[str, Any]:

@@ -137,13 +137,14 @@ class Counted:
     changes: int = 0
     blobs: int = 0
     artifacts: int = 0
+    erased: int = 0
     ledger: int = 0
     by: Counter[str] = field(default_factory=Counter)
     done: int = 0
     tell: Callable[[int], object] = lambda done: None
 
     def totals(self) -> dict[str, int]:
-        names = ("workspaces", "snapshots", "changes", "blobs", "artifacts", "ledger")
+        names = ("workspaces", "snapshots", "changes", "blobs", "artifacts", "erased", "ledger")
         return {name: getattr(self, name) for name in names}
 
     def cover(self, *invariants: str, many: int = 1) -> None:

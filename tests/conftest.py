@@ -39,17 +39,17 @@ def _flush_without_triggers(flush: Callable[[Any], None]) -> Callable[[Any], Non
     """Write-once tables refuse the DELETE with which a transactional test cleans up; their triggers stand aside."""
 
     def without(case: Any) -> None:
-        from portal.canon import WriteOnce, write_once_triggers
+        from portal.canon import WriteOnce, guards
 
-        tables = [model._meta.db_table for model in WriteOnce.__subclasses__()]
+        tables = WriteOnce.__subclasses__()
         with database.cursor() as cursor:
             for table in tables:
-                for _, drop in reversed(list(write_once_triggers(table, database.vendor))):
+                for _, drop in reversed(list(guards(table, database.vendor))):
                     cursor.execute(drop)
         flush(case)
         with database.cursor() as cursor:
             for table in tables:
-                for create, _ in write_once_triggers(table, database.vendor):
+                for create, _ in guards(table, database.vendor):
                     cursor.execute(create)
 
     return without

@@ -4,11 +4,13 @@ A snapshot is published whole, in one transaction, or it is not there. Only what
 the state at any snapshot is a query over the change rows.
 
 sealing  records as bytes      staging     what is read and not yet published
+erasing  bytes that go, on record
 states   a workspace at n      publishing  the next snapshot
 differences  between two of its snapshots
 """
 
 from .differences import ADDED, CHANGED, GONE, REMOVED, bodies, called, differences, history, real, span, steps, tally
+from .erasing import Grave, NotSealed, Register, condemn, erase, grave_of, graves, list_digest, returned
 from .publishing import NO_PREDECESSOR, Part, StreamResult, begin, change_line, leaf, publish, tell_planner
 from .sealing import NONE_KNOWN, Addresses, Sealed, Unpackable, envelope_of, seal, unpacked
 from .staging import (
@@ -35,8 +37,11 @@ __all__ = [
     "NO_PREDECESSOR",
     "REMOVED",
     "Addresses",
+    "Grave",
     "Lost",
+    "NotSealed",
     "Part",
+    "Register",
     "Sealed",
     "StreamResult",
     "Unpackable",
@@ -46,15 +51,20 @@ __all__ = [
     "change_line",
     "checkpoint",
     "checkpoints",
+    "condemn",
     "counts",
     "coverage_of",
     "differences",
     "envelope_of",
+    "erase",
+    "grave_of",
+    "graves",
     "header_of",
     "history",
     "hold",
     "known_addresses",
     "leaf",
+    "list_digest",
     "mine",
     "newest",
     "newest_keys",
@@ -62,6 +72,7 @@ __all__ = [
     "real",
     "receipt_lines",
     "records",
+    "returned",
     "seal",
     "span",
     "stage",

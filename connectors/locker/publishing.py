@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef
 
 from portal import canon, ledger
 
-from ..models import Blob, Change, RunState, Snapshot, StagedRecord, SyncRun, Workspace
+from ..models import Blob, Change, Erased, RunState, Snapshot, StagedRecord, SyncRun, Workspace
 from ..spec import Coverage
 from .staging import CHUNK, Lost, insert, mine, receipt_lines, unstage
 from .states import Item, header_of, items, newest, state
@@ -254,7 +254,8 @@ def _gone(result: StreamResult | None, key: str) -> bool:
 
 
 def _write_blobs(run_id: int, workspace_id: int, seq: int) -> None:
-    """Bytes go from table to table inside the database; the same bytes are never stored twice.
+    """Bytes go from table to table inside the database; the same bytes are never stored twice. What retention has
+    removed comes back when it is read again; what was erased for a person's sake does not.
 
     A change without bytes cannot be: what was taken for known by eight bytes of its address is looked up here.
     """
@@ -265,11 +266,14 @@ def _write_blobs(run_id: int, workspace_id: int, seq: int) -> None:
             "JOIN connectors_stagedrecord s ON s.run_id = %s AND s.stream = c.stream AND s.key = c.key "
             "AND s.sha256 = c.sha256 AND length(s.body) > 0 "
             "WHERE c.workspace_id = %s AND c.seq = %s AND c.sha256 IS NOT NULL "
-            "ON CONFLICT (sha256) DO NOTHING",
+            "ON CONFLICT (sha256) DO UPDATE SET body = excluded.body WHERE length(connectors_blob.body) = 0 "
+            "AND NOT EXISTS (SELECT 1 FROM connectors_erased e WHERE e.sha256 = excluded.sha256 AND e.forever)",
             [run_id, workspace_id, seq],
         )
     bare = Change.objects.filter(workspace_id=workspace_id, seq=seq, sha256__isnull=False)
-    if bare.exclude(Exists(Blob.objects.filter(sha256=OuterRef("sha256")))).exists():
+    there = Blob.objects.filter(sha256=OuterRef("sha256")).exclude(body=b"")
+    erased = Erased.objects.filter(sha256=OuterRef("sha256"), forever=True)
+    if bare.exclude(Exists(there)).exclude(Exists(erased)).exists():
         raise AssertionError("a change has no bytes")
 
 

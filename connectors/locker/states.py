@@ -8,7 +8,7 @@ from django.db.models.functions import Left, StrIndex
 
 from portal import canon
 
-from ..models import Blob, Change, Snapshot, Workspace
+from ..models import Blob, Change, Erased, Snapshot, Workspace
 from ..spec import Record
 from .sealing import Addresses, Unpackable, envelope_of
 from .staging import CHUNK
@@ -18,6 +18,7 @@ Item = tuple[str, str, bytes]  # stream, key, address
 
 def known_addresses(workspace_id: int) -> Addresses:
     rows = Change.objects.filter(workspace_id=workspace_id, sha256__isnull=False).values_list("sha256", flat=True)
+    rows = rows.exclude(sha256__in=Erased.objects.filter(forever=False).values("sha256"))  # may come back
     return Addresses(bytes(sha256 or b"") for sha256 in rows.iterator(2000))
 
 
@@ -46,16 +47,26 @@ def state(workspace_id: int, seq: int, stream: str = "", prefix: str = "") -> Qu
 def records(workspace_id: int, seq: int, stream: str, prefix: str = "") -> Iterator[Record]:
     """The records of one stream in snapshot `seq`, ordered by key: one query, and memory does not grow with them.
 
-    Raises Unpackable when the bytes of a record are gone or damaged.
+    Those that were erased are left out: `graves` counts them. Raises Unpackable when the bytes of a record are
+    damaged, or gone without a word.
     """
     blob = Blob.objects.filter(sha256=OuterRef("sha256"))
-    rows = state(workspace_id, seq, stream, prefix).values_list(
-        "sha256", Subquery(blob.values("size")), Subquery(blob.values("body"))
-    )
+    held = state(workspace_id, seq, stream, prefix)
+    rows = held.values_list("sha256", Subquery(blob.values("size")), Subquery(blob.values("body")))
+    erased: frozenset[bytes] | None = None
     for sha256, size, body in rows.iterator(CHUNK):
-        if body is None:
+        if not body:
+            erased = _erased(held) if erased is None else erased
+            if bytes(sha256 or b"") in erased:
+                continue
             raise Unpackable
         yield canon.read(envelope_of(Blob(sha256=sha256, size=size, body=body)))["data"]
+
+
+def _erased(rows: QuerySet[Change]) -> frozenset[bytes]:
+    """Those of these rows' addresses whose bytes may be gone."""
+    found = rows.order_by().filter(sha256__in=Erased.objects.values("sha256")).values_list("sha256", flat=True)
+    return frozenset(bytes(sha256 or b"") for sha256 in found)
 
 
 def counts(workspace_id: int, seq: int, stream: str) -> dict[str, int]:

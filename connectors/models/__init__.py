@@ -1,6 +1,6 @@
 """Connections, sync runs and the locker's tables. Each model says which module writes it."""
 
-from .chain import Anchor, AnchorTry, Anomaly, Blob, Change, Receipt, Snapshot, StagedRecord
+from .chain import Anchor, AnchorTry, Anomaly, Blob, Change, Erased, Receipt, Snapshot, StagedRecord
 from .connections import (
     ROTATION_DAYS,
     Ciphertext,
@@ -42,6 +42,7 @@ __all__ = [
     "ConnectionState",
     "Diagnosis",
     "Environment",
+    "Erased",
     "Heartbeat",
     "Lane",
     "MissedRun",

@@ -51,12 +51,33 @@ class StagedRecord(models.Model):
 
 
 class Blob(WriteOnce):
-    """Bytes of evidence, addressed by their sha256. Written by `locker`."""
+    """Bytes of evidence, addressed by their sha256. Written by `locker`. Empty when they are gone: see `Erased`."""
+
+    erasable = True
 
     sha256 = models.BinaryField(max_length=32, primary_key=True)
     size = models.PositiveIntegerField(help_text="Bytes before compression")
     codec = models.CharField(max_length=10, default="zstd")
     body = models.BinaryField()
+
+    def __str__(self) -> str:
+        return bytes(self.sha256).hex()[:16]
+
+
+class Erased(WriteOnce):
+    """An address whose bytes may be gone: the audit entry, which the ledger has sealed, says who and why, and holds
+    the digest of the list of all its addresses. Written by `locker`.
+
+    `forever`: the very same bytes are not kept again when they are read again. Addresses are those of blobs and of
+    artifacts alike.
+    """
+
+    sha256 = models.BinaryField(max_length=32)
+    audit = models.PositiveBigIntegerField(db_index=True)
+    forever = models.BooleanField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["sha256", "audit"], name="listed_once_per_entry")]
 
     def __str__(self) -> str:
         return bytes(self.sha256).hex()[:16]

@@ -34,11 +34,11 @@ from portal import ledger
 from portal.models import LedgerEntry
 from portal.templatetags.portal import cell, changed
 
-from .. import changes, integrity
+from .. import changes, integrity, preview
 from ..asof import NAME, Seen
 from ..changes import Told
 from ..completeness import account, figures
-from ..models import Verification
+from ..models import Erasure, Verification
 from ..progress import Progress, progress
 from ..text import visible
 
@@ -80,6 +80,11 @@ def outcome(verification: Verification) -> State:
 def time_of(verification: Verification) -> timedelta | None:
     """How long a verification took."""
     return integrity.took(verification)
+
+
+@register.filter
+def erasure_state(erasure: Erasure) -> State:
+    return preview.state_of(erasure)
 
 
 @register.filter

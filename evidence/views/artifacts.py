@@ -62,9 +62,10 @@ def index(request: HttpRequest) -> HttpResponse:
 @require_safe
 def artifact(request: HttpRequest, pk: int) -> HttpResponse:
     found = _artifact(pk)
-    fault = artifacts.fault_of(found)
-    context: dict[str, Any] = {"artifact": found, "fault": fault}
-    if fault is None:
+    grave = artifacts.grave_of(found)
+    fault = None if grave else artifacts.fault_of(found)
+    context: dict[str, Any] = {"artifact": found, "fault": fault, "grave": grave}
+    if fault is None and grave is None:
         document = artifacts.document_of(found)
         table = chosen(document, request.GET)
         context |= {
@@ -89,6 +90,8 @@ def _artifact(pk: int) -> Artifact:
 @require_GET
 def export(request: HttpRequest, pk: int, fmt: str) -> HttpResponseBase:
     found = _artifact(pk)
+    if grave := artifacts.grave_of(found):
+        return failed(request, found.title, ExportError("export-erased", f"This artifact was {grave}."))
     if fault := artifacts.fault_of(found):
         return failed(request, found.title, ExportError("export-frozen", fault.what))
     return download(request, artifacts.document_of(found), fmt, found)
