@@ -46,6 +46,8 @@ class Action(StrEnum):
     EXPORTED = "exported"
     VERIFIED = "verified"
     KEYS_ROTATED = "keys rotated"
+    BACKUP_MADE = "backup made"
+    RESTORED = "restored from a backup"
 
 
 def clean(text: str, most: int = 254) -> str:
