@@ -109,7 +109,7 @@ def must_be_empty() -> None:
 
 def _fill(table: Table, archive: Archive, tell: Tell) -> int:
     lines = archive.lines(table.member)
-    if canon.parse(next(lines, b"null")) != table.columns:
+    if next(lines, b"") + b"\n" != table.heading:
         raise Refused(f"{table.name} in the backup has other columns than here.")
     roles, rows = dict(Group.objects.values_list("name", "pk")), 0
     for batch in _batches(table.row(line, roles) for line in lines):

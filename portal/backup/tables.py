@@ -126,9 +126,13 @@ class Table:
     def _kinds(self) -> list[Kind]:
         return [kind_of(field) for field in self.fields]
 
+    @property
+    def heading(self) -> bytes:
+        return _line(self.columns)
+
     def lines(self, alias: str) -> Iterator[bytes]:
         """The columns, then every row in the order of its key; memory does not grow with the rows."""
-        yield _line(self.columns)
+        yield self.heading
         rows = self.model._base_manager.using(alias).order_by("pk").values_list(*self.columns)
         for row in rows.iterator(CHUNK):
             yield _line([None if v is None else kind.write(v) for v, kind in zip(row, self._kinds, strict=True)])
