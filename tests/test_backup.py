@@ -160,6 +160,7 @@ def test_tables_come_before_those_that_refer_to_them() -> None:
     seen: set[Any] = {Group}
     for table in tables.kept():
         for each in table.fields:
+            assert tables.kind_of(each)
             assert each.related_model is None or each.related_model in seen | {table.model}, each
         seen.add(table.model)
 
@@ -183,16 +184,16 @@ def test_tables_come_before_those_that_refer_to_them() -> None:
 def test_every_value_comes_back_as_it_was(model: str, name: str, value: Any) -> None:
     table = tables.Table(apps.get_model(model))
     row = table.model()
-    place = table.model._meta.get_field(name)
+    place: Any = table.model._meta.get_field(name)
     wanted = place.to_python(value) if isinstance(value, str) else value
-    setattr(row, place.attname, wanted)  # type: ignore[union-attr]
+    setattr(row, place.attname, wanted)
     values = [
         None if (v := getattr(row, each.attname)) is None or each.attname == "token" else tables.kind_of(each).write(v)
         for each in table.fields
     ]
     line = tables._line(values)
     assert line.count(b"\n") == 1
-    back = getattr(table.row(line[:-1], {}), place.attname)  # type: ignore[union-attr]
+    back = getattr(table.row(line[:-1], {}), place.attname)
     assert (back, type(back)) == (wanted, type(wanted))
     assert tables._line(values) == line
 
@@ -410,7 +411,7 @@ def _flip(path: Path) -> None:
     path.write_bytes(data)
 
 
-BROKEN = {
+BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
     "twice": (_twice, "twice"),
     "link": (_link, "no plain file"),
     "cut short": (_cut, "cut short"),

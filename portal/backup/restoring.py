@@ -1,7 +1,7 @@
 """Fills an empty portal from a backup: all of it in one transaction, or nothing.
 
-Files and keys are put in place before, each whole and never over another, so that a restore that was killed can be
-run again.
+Files and trusted keys are put in place just before the commit, each whole and never over another: a refused restore
+leaves none of them, and one that is killed there can be run again.
 """
 
 import os
@@ -51,9 +51,6 @@ def restore(archive: Archive, now: datetime, *, trust: bool = False, passphrase:
     sha256 = archive.check()
     if passphrase:
         _put_private_keys(archive, passphrase, tell)
-    if trust:
-        _trust(archive)
-    _put_files(archive)
     try:
         with transaction.atomic():
             must_be_empty()
@@ -63,6 +60,9 @@ def restore(archive: Archive, now: datetime, *, trust: bool = False, passphrase:
             interrupted = _end_runs(now)
             made = str(archive.manifest["made_at"])
             audit.record(audit.Action.RESTORED, actor=None, at=now, made=made, sha256=sha256, rows=rows)
+            _put_files(archive)
+            if trust:
+                _trust(archive)
     except (DatabaseError, ValueError, OverflowError) as error:
         said = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise Refused(f"The database refused what stands in the backup, and is empty as before: {said}") from None

@@ -39,7 +39,7 @@ class Made:
 def write(path: Path, alias: str, now: datetime, *, passphrase: str = "", force: bool = False, tell: Tell) -> Made:
     """A backup of what the connection `alias` sees. With a passphrase the private keys are in it, locked.
 
-    Raises Refused and leaves nothing under `path` that was not there before.
+    Raises Refused, or OSError when the disk is full, and leaves nothing under `path` that was not there before.
     """
     _must_be_free(path, force)
     with _aside(path) as (part, file):

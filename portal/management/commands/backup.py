@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 from django.utils import timezone
 
 from portal import audit
 from portal.backup import Refused
 from portal.backup.moment import one_moment
 from portal.backup.writing import write
+from portal.doctor.storage import words
 from portal.templatetags.portal import size
 
 USAGE = 2
@@ -41,8 +43,10 @@ class Command(BaseCommand):
         try:
             with one_moment() as alias:
                 made = write(path, alias, now, passphrase=passphrase, force=options["force"], tell=self._tell)
-        except Refused as error:
+        except (Refused, OSError) as error:
             raise CommandError(str(error), returncode=USAGE) from None
+        except DatabaseError as error:
+            raise CommandError(f"The database cannot be read: {words(error)}", returncode=USAGE) from None
         audit.record(
             audit.Action.BACKUP_MADE,
             actor=None,

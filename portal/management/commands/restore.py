@@ -6,12 +6,14 @@ from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 from django.utils import timezone
 
 from portal import readiness
 from portal.backup import PRIVATE, Refused
 from portal.backup.archive import Archive
 from portal.backup.restoring import Restored, must_be_empty, public_keys, restore
+from portal.doctor.storage import words
 
 from .backup import ask
 
@@ -43,8 +45,10 @@ class Command(BaseCommand):
                 now, trust = timezone.now(), options["trust_keys"]
                 done = restore(archive, now, trust=trust, passphrase=passphrase, tell=self._tell)
                 self._say_what_is_left(done, locked=PRIVATE in archive.members and not passphrase)
-        except Refused as error:
+        except (Refused, OSError) as error:
             raise CommandError(str(error), returncode=USAGE) from None
+        except DatabaseError as error:
+            raise CommandError(f"The database cannot be filled: {words(error)}", returncode=USAGE) from None
         call_command("verify", stdout=self.stdout, stderr=self.stderr)
 
     def _say_what_it_is(self, archive: Archive) -> None:
