@@ -152,6 +152,7 @@ def _publish(run: SyncRun, workspace: Workspace, found: Sequence[StreamResult], 
             now=clock.now,
         )
         anomalies.note(snapshot, found)
+    locker.tell_planner(snapshot)
     return snapshot
 
 

@@ -23,7 +23,7 @@ from django.test import Client  # noqa: E402
 from django.test.utils import CaptureQueriesContext, setup_test_environment  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from connectors.models import Connection, Sealed, Workspace  # noqa: E402
+from connectors.models import Ciphertext, Connection, Workspace  # noqa: E402
 from portal.models import User  # noqa: E402
 
 LIST = "/admin/connectors/connection/"
@@ -91,13 +91,13 @@ def cost(browser: Client, url: str) -> tuple[float, int]:
 def main(count: int) -> None:
     fill(count)
     opened = []
-    plain = Sealed.opened
+    plain = Ciphertext.opened
 
-    def opening(sealed: Sealed) -> str:
+    def opening(sealed: Ciphertext) -> str:
         opened.append(1)
         return plain(sealed)
 
-    Sealed.opened = opening  # type: ignore[method-assign, assignment]
+    Ciphertext.opened = opening  # type: ignore[method-assign, assignment]
     person = User.objects.create_user("boss")
     person.groups.add(Group.objects.get(name="Administrator"))
     browser = Client()

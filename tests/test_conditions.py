@@ -16,7 +16,7 @@ from connectors import conditions, connections, credentials, pauses, registry, r
 from connectors import sync as driver
 from connectors.conditions import Condition
 from connectors.connections import NotPossible
-from connectors.models import Connection, Lane, RunState, Sealed, SpareToken, SyncRun, Workspace
+from connectors.models import Ciphertext, Connection, Lane, RunState, SpareToken, SyncRun, Workspace
 from connectors.schedules import Plan
 from connectors.segment.simulator import Fault
 from connectors.spec import ConnectorError
@@ -130,11 +130,11 @@ def test_lists_open_no_token_and_ask_the_same_of_many_as_of_few(
     client.force_login(people["Administrator"])
     opened: list[str] = []
 
-    def opening(sealed: Sealed) -> str:
+    def opening(sealed: Ciphertext) -> str:
         opened.append("a token")
         return ""
 
-    monkeypatch.setattr(Sealed, "opened", opening)
+    monkeypatch.setattr(Ciphertext, "opened", opening)
     urls = [
         LIST,
         f"{LIST}?condition=token-rejected",

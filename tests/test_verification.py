@@ -256,3 +256,20 @@ def test_the_tree_is_the_one_of_rfc_6962() -> None:
             tree.add(leaf)
         assert tree.root() == recursive(inputs[:size])
     assert canon.MerkleTree().root().hex() == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+def test_blobs_are_packed_with_the_dictionary_and_older_ones_are_read_without(chain: list[Snapshot]) -> None:
+    """Frames name their dictionary: what was packed before there was one is read as it is."""
+    import zstandard
+
+    from connectors import locker
+
+    blob = Blob.objects.order_by("sha256").first()
+    assert blob is not None
+    assert zstandard.get_frame_parameters(bytes(blob.body)).dict_id == 1_000_001
+    plain = locker.envelope_of(blob)
+    assert locker.envelope_of(Blob(sha256=blob.sha256, size=blob.size, body=zstandard.compress(plain))) == plain
+    strange = zstandard.train_dictionary(2048, [plain[at:] for at in range(200)])
+    lost = zstandard.ZstdCompressor(dict_data=strange).compress(plain)
+    with pytest.raises(locker.Unpackable):
+        locker.envelope_of(Blob(sha256=blob.sha256, size=blob.size, body=lost))

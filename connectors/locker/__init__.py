@@ -7,7 +7,7 @@ sealing  records as bytes      staging     what is read and not yet published
 states   a workspace at n      publishing  the next snapshot
 """
 
-from .publishing import NO_PREDECESSOR, Part, StreamResult, begin, change_line, leaf, publish
+from .publishing import NO_PREDECESSOR, Part, StreamResult, begin, change_line, leaf, publish, tell_planner
 from .sealing import NONE_KNOWN, Addresses, Sealed, Unpackable, envelope_of, seal
 from .staging import (
     CHUNK,
@@ -55,6 +55,7 @@ __all__ = [
     "stage",
     "staged_keys",
     "state",
+    "tell_planner",
     "unstage",
     "write_receipts",
 ]

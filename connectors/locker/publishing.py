@@ -270,3 +270,18 @@ def _write_blobs(run_id: int, workspace_id: int, seq: int) -> None:
     bare = Change.objects.filter(workspace_id=workspace_id, seq=seq, sha256__isnull=False)
     if bare.exclude(Exists(Blob.objects.filter(sha256=OuterRef("sha256")))).exists():
         raise AssertionError("a change has no bytes")
+
+
+MANY = 5_000  # rows; fewer are looked up well enough by a planner that does not know of them
+
+
+def tell_planner(snapshot: Snapshot) -> None:
+    """After a snapshot that added much: PostgreSQL plans by what it last counted, and would guess until it counts by
+    itself. Not within a transaction: it would be held by others meanwhile."""
+    if database.vendor != "postgresql":
+        return
+    added = Change.objects.filter(workspace_id=snapshot.workspace_id, seq=snapshot.seq)
+    if added[MANY : MANY + 1].exists():
+        tables = ", ".join(database.ops.quote_name(model._meta.db_table) for model in (Change, Blob))
+        with database.cursor() as cursor:
+            cursor.execute(f"ANALYZE {tables}")

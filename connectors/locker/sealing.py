@@ -4,6 +4,8 @@ import threading
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 import zstandard
@@ -12,6 +14,8 @@ from portal import canon
 
 from ..models import Blob
 from ..spec import Record
+
+LEVEL = 3
 
 
 class Sealed(NamedTuple):
@@ -66,13 +70,43 @@ def _packed(envelopes: Sequence[bytes]) -> Iterator[bytes]:
     return (next(packed).tobytes() if envelope else b"" for envelope in envelopes)
 
 
+# What records share, learnt by `tests.training` from their structure alone: most records are a few hundred bytes, and
+# by themselves would hardly get smaller. Each frame names its dictionary, so one that was shipped is kept for ever.
+_NEWEST = "envelopes-1.dict"
 _thread = threading.local()  # a compressor may serve one thread only
+
+
+@cache
+def _dictionary(name: str) -> zstandard.ZstdCompressionDict:
+    found = zstandard.ZstdCompressionDict(Path(__file__).with_name(name).read_bytes())
+    found.precompute_compress(level=LEVEL)
+    return found
+
+
+@cache
+def _by_number() -> dict[int, str]:
+    """The dictionaries there are, by the number that frames name."""
+    files = sorted(Path(__file__).parent.glob("envelopes-*.dict"))
+    return {_dictionary(file.name).dict_id(): file.name for file in files}
 
 
 def _compressor() -> zstandard.ZstdCompressor:
     if not hasattr(_thread, "compressor"):
-        _thread.compressor = zstandard.ZstdCompressor(level=3)
+        _thread.compressor = zstandard.ZstdCompressor(dict_data=_dictionary(_NEWEST))
     found: zstandard.ZstdCompressor = _thread.compressor
+    return found
+
+
+def _decompressor(body: bytes) -> zstandard.ZstdDecompressor:
+    """One with the dictionary that the frame names; older frames name none."""
+    if not hasattr(_thread, "decompressors"):
+        _thread.decompressors = {0: zstandard.ZstdDecompressor()}
+    number, held = zstandard.get_frame_parameters(body).dict_id, _thread.decompressors
+    if number not in held:
+        if number not in _by_number():
+            raise Unpackable
+        held[number] = zstandard.ZstdDecompressor(dict_data=_dictionary(_by_number()[number]))
+    found: zstandard.ZstdDecompressor = held[number]
     return found
 
 
@@ -83,6 +117,7 @@ class Unpackable(Exception):
 def envelope_of(blob: Blob) -> bytes:
     """The bytes whose sha256 is the blob's address. Raises Unpackable."""
     try:
-        return zstandard.decompress(bytes(blob.body), max_output_size=blob.size)
+        body = bytes(blob.body)
+        return _decompressor(body).decompress(body, max_output_size=blob.size)
     except zstandard.ZstdError as error:
         raise Unpackable from error

@@ -15,7 +15,7 @@ from ..schedules import LONGEST, WEEKDAYS, Plan
 ROTATION_DAYS = 90  # how old a token may become where nobody says otherwise
 
 
-class Sealed:
+class Ciphertext:
     """A secret as it lies in the database. Loading a row opens nothing: only `opened` does."""
 
     __slots__ = ("_field", "stored")
@@ -28,7 +28,7 @@ class Sealed:
         return str(self._field.fernet.decrypt(self.stored), "utf-8")
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sealed) and other.stored == self.stored
+        return isinstance(other, Ciphertext) and other.stored == self.stored
 
     def __hash__(self) -> int:
         return hash(self.stored)
@@ -43,8 +43,8 @@ class SecretTextField(EncryptedTextField):  # type: ignore[misc]  # the library 
     `bulk_update` would otherwise store the encryption of its own SQL expression and lose the secret.
     """
 
-    def from_db_value(self, value: Any, *rest: Any) -> Sealed | None:
-        return None if value is None else Sealed(bytes(value), self)
+    def from_db_value(self, value: Any, *rest: Any) -> Ciphertext | None:
+        return None if value is None else Ciphertext(bytes(value), self)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["serialize"] = False
@@ -56,7 +56,7 @@ class SecretTextField(EncryptedTextField):  # type: ignore[misc]  # the library 
         return name, "connectors.models.SecretTextField", args, kwargs
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
-        if isinstance(value, Sealed):
+        if isinstance(value, Ciphertext):
             return connection.Database.Binary(value.stored)
         return value if hasattr(value, "as_sql") else super().get_db_prep_save(value, connection)
 
