@@ -14,7 +14,7 @@ from django.apps import apps
 from django.contrib.auth.models import Group
 from django.db import models
 
-from connectors.models import Sealed, SecretTextField
+from connectors.models import Ciphertext, SecretTextField
 from portal import canon
 
 from . import TABLES, Refused
@@ -98,7 +98,7 @@ def kind_of(field: "models.Field[Any, Any]") -> Kind:
     if isinstance(field, models.ForeignKey):
         return _is(str) if field.related_model is Group else kind_of(field.target_field)
     if isinstance(field, SecretTextField):  # as it lies in the database: nothing is decrypted on the way
-        return Kind(lambda value: _text(value.stored), lambda text: Sealed(_bytes(text), field))
+        return Kind(lambda value: _text(value.stored), lambda text: Ciphertext(_bytes(text), field))
     for known, kind in _KINDS:
         if isinstance(field, known):
             return kind
