@@ -26,7 +26,7 @@ from connectors import pauses, runs
 from connectors.models import Connection, Heartbeat, Lane, RateWindow, Snapshot, StagedRecord, SyncRun, Workspace
 from evidence import artifacts, reports
 from evidence.exports import csv
-from portal import audit, canon
+from portal import audit, canon, keys
 from portal.backup import MANIFEST, PRIVATE, TRUSTED, Refused, lockbox, tables
 from portal.backup.archive import Archive
 from portal.backup.restoring import _batches, public_keys, restore
@@ -47,6 +47,7 @@ class Packed:
     path: Path
     rows: dict[str, list[bytes]]
     report: bytes
+    head: str
     secrets: list[str] = field(default_factory=list)
 
 
@@ -87,7 +88,8 @@ def packed(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: Any)
         write(path, "default", now, passphrase=PASSPHRASE, tell=quiet)
         signing = Path(now_set.SIGNING_KEY_FILE).read_text()
         secrets = [*made.simulator.secrets, *now_set.FERNET_KEYS, now_set.SECRET_KEY, now_set.FINGERPRINT_KEY, signing]
-        return Packed(path, rows(), report(), secrets)
+        head = Snapshot.objects.get(seq=2).header_sha256
+        return Packed(path, rows(), report(), head, secrets)
 
 
 def restored(path: Path, *arguments: str) -> str:
@@ -103,6 +105,7 @@ def test_every_row_comes_back_and_the_evidence_is_proved(packed: Packed) -> None
     said = restored(packed.path)
     assert "0 faults" in said
     assert "1 sync runs were under way and are ended" in said
+    assert f": snapshot 2 {packed.head}\n" in said
     assert "Not trusted" not in said
     assert "FERNET_KEYS" not in said
     found = rows()
@@ -361,6 +364,7 @@ HOSTILE: dict[str, tuple[Callable[[Members, dict[str, Any]], None], str]] = {
     "later form": (_says(format=2), "a form that this version does not know"),
     "no form": (_says(format=None), "a form that this version does not know"),
     "odd manifest": (_says(members={WORKSPACES: 1}), "lacks something"),
+    "no time": (_says(made_at="yesterday"), "lacks something"),
     "no lockbox": (_says(lockbox=None), "lacks something"),
     "other migrations": (_other_migration, "Restore it with the version that made it"),
     "another digest": (
@@ -477,6 +481,44 @@ def test_a_backup_writes_over_nothing_unless_told(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="No file can be written"):
         write(tmp_path / "nowhere" / "one.zip", "default", timezone.now(), tell=quiet)
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        (["backup", "--passphrase-stdin"], "", "for --with-keys alone"),
+        (["backup", "--with-keys"], PASSPHRASE, "no terminal"),
+        (["backup", "--with-keys", "--passphrase-stdin"], "\n", "There is no passphrase"),
+        (["restore", "--with-keys"], PASSPHRASE, "no terminal"),
+        (["restore", "--passphrase-stdin"], "another passphrase\n", "does not open the private keys"),
+    ],
+)
+def test_a_passphrase_is_asked_for_and_never_guessed(
+    packed: Packed, tmp_path: Path, monkeypatch: Any, asked: tuple[list[str], str, str]
+) -> None:
+    arguments, given, sentence = asked
+    monkeypatch.setattr("sys.stdin", io.StringIO(given))
+    command, *flags = arguments
+    path = packed.path if command == "restore" else tmp_path / "one.zip"
+    with pytest.raises(CommandError, match=sentence):
+        call_command(command, str(path), *flags, stdout=io.StringIO(), stderr=io.StringIO())
+    assert not list(tmp_path.iterdir())
+    assert not Workspace.objects.exists()
+
+
+def test_private_keys_are_put_beside_those_in_use(
+    packed: Packed, settings: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    settings.DATA_DIR, settings.SIGNING_KEY_FILE = tmp_path, tmp_path / "signing.key"
+    keys.make_signing_key(tmp_path / "signing.key")
+    own = (tmp_path / "signing.key").read_bytes()
+    monkeypatch.setattr("sys.stdin", io.StringIO(PASSPHRASE))
+    restored(packed.path, "--passphrase-stdin")
+    found = tmp_path / "signing.key.restored"
+    assert found.read_text() == packed.secrets[-1]
+    assert stat.S_IMODE(found.stat().st_mode) == 0o600
+    assert (tmp_path / "signing.key").read_bytes() == own
+    assert not (tmp_path / "private.env.restored").exists(), "it is what the portal has already"
 
 
 # --- what the doctor says -------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from portal import canon
 
 from . import FILES, FORMAT, MANIFEST, PRIVATE, TABLES, TRUSTED, Refused
-from .tables import canon_name
+from .tables import one_line
 
 MOST_MEMBERS = 100_000
 MOST_MANIFEST = 64_000_000  # bytes
@@ -124,13 +125,13 @@ def _members(infos: list[zipfile.ZipInfo]) -> dict[str, int]:
     for info in infos:
         name = info.filename
         if name in sizes:
-            raise Refused(f"The backup has “{canon_name(name)}” twice.")
+            raise Refused(f"The backup has “{one_line(name)}” twice.")
         if not _may_be_called(name):
-            raise Refused(f"The backup has a member called “{canon_name(name)}”, which no backup of the portal has.")
+            raise Refused(f"The backup has a member called “{one_line(name)}”, which no backup of the portal has.")
         if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG) or info.is_dir():
-            raise Refused(f"“{canon_name(name)}” in the backup is no plain file.")
+            raise Refused(f"“{one_line(name)}” in the backup is no plain file.")
         if info.file_size > max(SMALL, MOST_RATIO * info.compress_size):
-            raise Refused(f"“{canon_name(name)}” in the backup would grow beyond measure.")
+            raise Refused(f"“{one_line(name)}” in the backup would grow beyond measure.")
         sizes[name] = info.file_size
     return sizes
 
@@ -156,10 +157,17 @@ def _must_be_well_formed(manifest: Mapping[str, Any]) -> None:
         "fingerprint_key": str,
     }
     fine = all(isinstance(manifest.get(key), kind) for key, kind in wanted.items())
-    fine = fine and isinstance(manifest.get("lockbox"), dict | None)
+    fine = fine and isinstance(manifest.get("lockbox"), dict | None) and _is_moment(manifest["made_at"])
     fine = fine and all(_is_member(name, said) for name, said in manifest["members"].items())
     if not fine or (PRIVATE in manifest["members"]) != bool(manifest["lockbox"]):
         raise Refused(f"The backup's {MANIFEST} lacks something, or holds something else than it should.")
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _is_member(name: str, said: Any) -> bool:

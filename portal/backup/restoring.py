@@ -24,7 +24,7 @@ from portal import audit, canon, keys
 
 from . import FILES, PRIVATE, TABLES, TRUSTED, Refused, lockbox
 from .archive import Archive
-from .tables import Table, kept
+from .tables import Table, kept, one_line
 from .writing import key_name, migrations, private_files
 
 BATCH, BATCH_SIZE = 500, 4_000_000  # rows and bytes that are saved at once
@@ -83,7 +83,7 @@ def _must_fit(archive: Archive) -> None:
     said, here = archive.manifest, migrations(DEFAULT_DB_ALIAS)
     if said["migrations"] != here:
         raise Refused(
-            f"The backup was made by version {said['version'][:40]}, whose database has another form than this "
+            f"The backup was made by version {one_line(said['version'])}, whose database has another form than this "
             "version's. Restore it with the version that made it, then start the new version, which brings the "
             "database up to date."
         )

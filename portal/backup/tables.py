@@ -158,11 +158,11 @@ def _line(values: list[Any]) -> bytes:
 
 def _role(name: str, roles: dict[str, int]) -> int:
     if name not in roles:
-        raise Refused(f"The backup names the role “{canon_name(name)}”, which this portal does not have.")
+        raise Refused(f"The backup names the role “{one_line(name)}”, which this portal does not have.")
     return roles[name]
 
 
-def canon_name(text: str) -> str:
+def one_line(text: str) -> str:
     """Foreign text for a message: one line, not long."""
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text[:80])
 

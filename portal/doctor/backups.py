@@ -18,7 +18,7 @@ def last_is_young(now: datetime) -> Seen:
         return warn(f"No backup was ever made. {COMMAND} makes one.", code="backup-never")
     at, what = entry.at, ""
     if entry.action == Action.RESTORED:
-        at = datetime.fromisoformat(entry.detail["made"])
+        at = min(at, datetime.fromisoformat(entry.detail["made"]))
         what = "This portal was restored from it."
     else:
         what = f"“{entry.target_name}”, {size(entry.detail['size'])}."

@@ -6,13 +6,15 @@ from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
+from django.db import DEFAULT_DB_ALIAS, DatabaseError
 from django.utils import timezone
 
-from portal import readiness
+from portal import audit, readiness
 from portal.backup import PRIVATE, Refused
 from portal.backup.archive import Archive
 from portal.backup.restoring import Restored, must_be_empty, public_keys, restore
+from portal.backup.tables import one_line
+from portal.backup.writing import heads
 from portal.doctor.storage import words
 
 from .backup import ask
@@ -53,13 +55,16 @@ class Command(BaseCommand):
 
     def _say_what_it_is(self, archive: Archive) -> None:
         said = archive.manifest
-        self.stdout.write(f"Backup of {said['made_at']}, version {said['version']}, from {said['database']}")
+        where = f"version {one_line(said['version'])}, from {one_line(said['database'])}"
+        self.stdout.write(f"Backup of {said['made_at']}, {where}")
         for name, digest in public_keys(archive).items():
             self.stdout.write(f"  public key {name}, sha256 {digest}")
 
     def _say_what_is_left(self, done: Restored, locked: bool) -> None:
         say = self.stdout.write
-        say(f"Restored {done.rows:,} rows.")
+        say(f"Restored {done.rows:,} rows. A newer head known elsewhere means that this backup is not the newest:")
+        for each in heads(DEFAULT_DB_ALIAS):
+            say(f"  {audit.clean(each['name'])}: snapshot {each['head']} {each['header_sha256']}")
         if done.interrupted:
             say(f"{done.interrupted} sync runs were under way and are ended: their connections may sync again.")
         if done.strangers:
