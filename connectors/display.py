@@ -69,6 +69,7 @@ def stream_state(name: str, why: str = "", parts: Iterable[Part] = ()) -> State:
 
 # Who must do something, as ConnectorError and Hint say it.
 WHO: Mapping[Actor, str] = {
+    "reader": "You, who read this",
     "admin": "An administrator of this portal, with an owner of the workspace",
     "time": "Nobody: it passes with time",
     "developer": "Whoever maintains this portal",

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from portal import audit
 from portal.models import User
 from portal.templatetags.portal import said_time
 
@@ -101,7 +102,7 @@ def explain(connection: Connection, due: Sequence[datetime], delay: timedelta) -
 
 
 def write(connection: Connection, found: Sequence[Missed], now: datetime) -> None:
-    """A time that has its row already keeps it."""
+    """A time that has its row already keeps it. One line of the audit log for all that is written at once."""
     rows = [
         MissedRun(
             connection=connection,
@@ -115,6 +116,18 @@ def write(connection: Connection, found: Sequence[Missed], now: datetime) -> Non
         for each in bounded(found)
     ]
     MissedRun.objects.bulk_create(rows, ignore_conflicts=True)
+    if found:
+        newest = found[-1]
+        audit.record(
+            audit.Action.SYNC_MISSED,
+            actor=None,
+            target=connection,
+            at=now,
+            times=sum(each.times for each in found),
+            newest=newest.due_at.isoformat(),
+            code=newest.code,
+            why=newest.explanation,
+        )
 
 
 def listed() -> QuerySet[MissedRun]:

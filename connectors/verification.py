@@ -1,67 +1,80 @@
 """Proves the chain from its bytes alone: every blob, change row, receipt and header is hashed again.
 
 Each fault names the invariant that found it. Trust starts at the public keys in TRUSTED_KEYS_FILE, which
-the database cannot change.
+the database cannot change. What is published while it runs is left to the next verification.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+import re
+from collections.abc import Iterator
+from functools import cache
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import F, OuterRef, Subquery
 
-from portal import canon
+from portal import canon, ledger
+from portal.proving import Counted, Fault, stepwise
 
-from . import locker
-from .models import Blob, Change, RunState, Snapshot, StagedRecord, SyncRun, Workspace
-from .spec import Coverage
+from . import locker, registry
+from .models import Blob, Change, Receipt, RunState, Snapshot, StagedRecord, SyncRun, Workspace
+from .replaying import Replay
 
-Step = Callable[[str, int], object]
+__all__ = ["Counted", "Fault", "expected", "looks_secret", "verify"]
 
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """`invariant` is its short name (see ARCHITECTURE.md, "What verify proves"); `where` names the row."""
-
-    invariant: str
-    where: str
-    what: str
+AT_ONCE = 200  # blobs held at a time
+_PUBLISHED = (RunState.PUBLISHED, RunState.PARTIAL)
 
 
-@dataclass(slots=True)
-class Counted:
-    workspaces: int = 0
-    snapshots: int = 0
-    changes: int = 0
-    blobs: int = 0
+def expected() -> int:
+    """How many steps `verify` will take, as the database stands now."""
+    stated = 0
+    for (pk,) in stepwise(Snapshot.objects.all(), "pk"):
+        stated += _stated(Snapshot.objects.get(pk=pk))
+    return stated + Change.objects.count() + Receipt.objects.count()
 
 
-def verify(counted: Counted, tell: Step = lambda what, done: None) -> Iterator[Fault]:
-    """All faults of all chains. `counted` is filled on the way; `tell` hears of progress."""
+def _stated(snapshot: Snapshot) -> int:
+    """How many records a snapshot says that it holds; 0 when it cannot be read."""
+    try:
+        return int(locker.header_of(snapshot).get("records", 0))
+    except (ValueError, TypeError, AttributeError):
+        return 0
+
+
+def verify(counted: Counted) -> Iterator[Fault]:
+    """All faults of all chains. `counted` is filled on the way, and hears of every step."""
     if not canon.trusted_keys():
         yield Fault("I3", "trusted keys", "There is no trusted public key: nothing can be proved to be signed.")
     for workspace in Workspace.objects.order_by("pk"):
         counted.workspaces += 1
-        yield from _chain(workspace, counted, tell)
-    yield from _blobs(counted, tell)
-    yield from _strays()
+        replay = Replay()
+        yield from _chain(workspace, replay, counted)
+        yield from _records(workspace, replay, counted)
+        yield from replay.faults(workspace.name)
+    yield from _requests(counted)
+    yield from _strays(counted)
 
 
-def _chain(workspace: Workspace, counted: Counted, tell: Step) -> Iterator[Fault]:
+# --- headers ----------------------------------------------------------------------------------------------------
+
+
+def _chain(workspace: Workspace, replay: Replay, counted: Counted) -> Iterator[Fault]:
     previous, expected = locker.NO_PREDECESSOR, 1
-    for snapshot in Snapshot.objects.filter(workspace=workspace).order_by("seq").iterator():
-        where = f"{workspace.name}, snapshot {snapshot.seq}"
+    held = Snapshot.objects.filter(workspace=workspace, seq__lte=workspace.head)
+    for seq, pk in stepwise(held, "seq", fields=("pk",)):
+        snapshot = Snapshot.objects.get(pk=pk)
         counted.snapshots += 1
-        yield from _header(snapshot, workspace, previous, expected, where)
-        yield from _contents(snapshot, where)
-        previous, expected = snapshot.header_sha256, snapshot.seq + 1
-        tell("snapshots", counted.snapshots)
+        counted.cover("I3", "I4")
+        yield from _header(snapshot, workspace, previous, expected, replay)
+        previous, expected = snapshot.header_sha256, seq + 1
     if workspace.head != expected - 1:
         yield Fault("I4", workspace.name, f"The newest snapshot should be {workspace.head}; it is {expected - 1}.")
+    if workspace.head:
+        counted.cover("I8")
+        what = f"Nothing outside this portal confirms snapshot {workspace.head}: it is not anchored."
+        yield Fault("I8", workspace.name, what, grave=False)
 
 
-def _header(snapshot: Snapshot, workspace: Workspace, previous: str, expected: int, where: str) -> Iterator[Fault]:
-    data = bytes(snapshot.header)
+def _header(snapshot: Snapshot, workspace: Workspace, previous: str, expected: int, replay: Replay) -> Iterator[Fault]:
+    where, data = f"{workspace.name}, snapshot {snapshot.seq}", bytes(snapshot.header)
     if canon.digest(data).hex() != snapshot.header_sha256:
         yield Fault("I4", where, "The header's bytes do not hash to its digest.")
     if not canon.signed_by(snapshot.key_id, bytes(snapshot.signature), data):
@@ -70,98 +83,110 @@ def _header(snapshot: Snapshot, workspace: Workspace, previous: str, expected: i
         yield Fault("I4", where, f"Its number should be {expected}: a snapshot is missing.")
     try:
         header = locker.header_of(snapshot)
-    except ValueError:
+        said = (header.get("seq"), header.get("previous"), header["workspace"]["uid"], header.get("run"))
+        number, sha256 = header.get("ledger", (0, ""))
+        replay.expect(snapshot.seq, header)
+    except (ValueError, TypeError, KeyError, AttributeError):
         yield Fault("I4", where, "The header is not readable.")
         return
-    said = (header.get("seq"), header.get("previous"), header.get("workspace", {}).get("uid"), header.get("run"))
     if said != (snapshot.seq, previous, str(workspace.uid), snapshot.run_id) or snapshot.previous_sha256 != previous:
         yield Fault("I4", where, "The header names another number, predecessor, workspace or run.")
-
-
-def _contents(snapshot: Snapshot, where: str) -> Iterator[Fault]:
-    try:
-        header = locker.header_of(snapshot)
-    except ValueError:
-        return
-    tree, changes = canon.MerkleTree(), canon.LineDigest()
-    state = locker.state(snapshot.workspace_id, snapshot.seq).values_list("stream", "key", "sha256")
-    for stream, key, sha256 in state.iterator(2000):
-        tree.add(locker.leaf(stream, key, bytes(sha256 or b"")))
-    if tree.root().hex() != header.get("root") or tree.size != header.get("records"):
-        yield Fault("I5", where, "Its records do not give the root that the header states.")
-    coverage, astray = header.get("coverage", {}), set()
-    rows = Change.objects.filter(workspace_id=snapshot.workspace_id, seq=snapshot.seq).order_by("stream", "key")
-    for stream, key, sha256 in rows.values_list("stream", "key", "sha256").iterator(2000):
-        changes.add(locker.change_line(stream, key, bytes(sha256) if sha256 is not None else None))
-        if not _may_change(coverage.get(stream, {}), key, snapshot.seq):
-            astray.add(stream)
-    if changes.hexdigest() != header.get("changes_sha256"):
-        yield Fault("I5", where, "Its change rows do not hash to what the header states.")
+    if not ledger.holds(number, sha256):
+        yield Fault("I13", where, f"It names ledger entry {number}, which is not there as it was.")
     if canon.LineDigest(locker.receipt_lines(snapshot.run_id)).hexdigest() != header.get("requests_sha256"):
         yield Fault("I6", where, "The request log does not hash to what the header states.")
-    for stream in sorted(astray):
-        yield Fault("I9", where, f"“{stream}” was not read completely, yet it has changes where it was not read.")
 
 
-def _may_change(entry: Mapping[str, Any], key: str, seq: int) -> bool:
-    """Whether a snapshot may change this record: its stream, or at least its part of it, was read for it."""
-    parts = entry.get("parts", {})
-    read = entry.get("coverage") == Coverage.COMPLETE or bool(parts)
-    unread = any(key == part or key.startswith(part + "/") for part in parts)
-    return read and entry.get("as_of", seq) == seq and not unread
+# --- records ----------------------------------------------------------------------------------------------------
 
 
-def _blobs(counted: Counted, tell: Step) -> Iterator[Fault]:
-    """I1 and I2, change row by change row, each next to the bytes it stands for and what they say of themselves."""
-    uids = {workspace.pk: str(workspace.uid) for workspace in Workspace.objects.all()}
+def _records(workspace: Workspace, replay: Replay, counted: Counted) -> Iterator[Fault]:
+    """Every change row in turn: replayed, and next to the bytes it stands for and what they say of themselves."""
     blob = Blob.objects.filter(sha256=OuterRef("sha256"))
-    rows = Change.objects.order_by("pk").values_list(
-        "workspace_id", "stream", "key", "seq", "sha256", Subquery(blob.values("size")), Subquery(blob.values("body"))
+    rows = Change.objects.filter(workspace=workspace, seq__lte=workspace.head).annotate(
+        blob_size=Subquery(blob.values("size")), blob_body=Subquery(blob.values("body"))
     )
-    for workspace_id, stream, key, seq, sha256, size, body in rows.iterator(locker.CHUNK):
+    fields, uid = ("sha256", "blob_size", "blob_body"), str(workspace.uid)
+    for stream, key, seq, sha256, size, body in stepwise(rows, "stream", "key", "seq", fields=fields, size=AT_ONCE):
+        address = bytes(sha256) if sha256 is not None else None
+        settled = replay.change(stream, key, seq, address)
         counted.changes += 1
-        tell("records", counted.changes)
-        if sha256 is None:
-            continue
-        counted.blobs += 1
-        where = f"{stream} {key}, snapshot {seq}"
-        if body is None:
-            yield Fault("I1", where, "Its bytes are gone.")
-        else:
-            kept = Blob(sha256=bytes(sha256), size=size, body=body)
-            yield from _blob(kept, [uids[workspace_id], stream, key], where)
+        counted.cover("I7", "I9")
+        counted.cover("I5", many=settled)
+        if address is not None:
+            counted.blobs += 1
+            counted.cover("I1", "I2", "I11", "I12")
+            yield from _stored(address, size, body, [uid, stream, key], f"{stream} {key}, snapshot {seq}")
+        counted.step(1 + settled)
+    settled = replay.finish()
+    counted.cover("I5", many=settled)
+    counted.step(settled)
 
 
-def _blob(blob: Blob, belongs: list[str], where: str) -> Iterator[Fault]:
+def _stored(address: bytes, size: int | None, body: bytes | None, belongs: list[str], where: str) -> Iterator[Fault]:
+    if body is None or size is None:
+        if ledger.erasure_of(address.hex()) is None:
+            yield Fault("I11", where, "Its bytes are gone, and no ledger entry says that they were erased.")
+        return
     try:
-        data = locker.envelope_of(blob)
+        data = locker.unpacked(bytes(body), size)
     except locker.Unpackable:
         yield Fault("I1", where, "Its bytes cannot be unpacked.")
         return
-    if canon.digest(data) != bytes(blob.sha256) or len(data) != blob.size:
+    if looks_secret(data):
+        yield Fault("I12", where, "Its bytes hold something that looks like an access token.")
+    if canon.digest(data) != address or len(data) != size:
         yield Fault("I1", where, "Its bytes do not hash to their address.")
         return
-    workspace, stream, _, key = canon.read(data)["names"]
-    if [workspace, stream, key] != belongs:
+    if _names(data) != belongs:
         yield Fault("I2", where, "Its bytes belong to another record.")
 
 
-def _strays() -> Iterator[Fault]:
+def _names(data: bytes) -> list[str]:
+    """The workspace, stream and key that an envelope names; nothing when it is none."""
+    try:
+        workspace, stream, _, key = canon.read(data)["names"]
+    except (ValueError, TypeError, KeyError):
+        return []
+    return [workspace, stream, key]
+
+
+@cache
+def _tokens() -> tuple[re.Pattern[bytes], ...]:
+    return tuple(re.compile(each.secrets.pattern.encode()) for each in registry.all_connectors().values())
+
+
+def looks_secret(data: bytes) -> bool:
+    """Whether there is anything in it that has the shape of a service's access token."""
+    return any(pattern.search(data) for pattern in _tokens())
+
+
+def _requests(counted: Counted) -> Iterator[Fault]:
+    """I12 in the log of requests, whose digests are compared snapshot by snapshot."""
+    for pk, *texts in stepwise(Receipt.objects.all(), "pk", fields=("path", "query", "request_id")):
+        counted.cover("I6", "I12")
+        if looks_secret("\n".join(texts).encode("utf-8", "surrogatepass")):
+            yield Fault("I12", f"request {pk}", "It holds something that looks like an access token.")
+        counted.step()
+
+
+# --- what nothing explains --------------------------------------------------------------------------------------
+
+
+def _strays(counted: Counted) -> Iterator[Fault]:
     """I7: nothing lies in the chain's tables that no published snapshot accounts for."""
-    heads = {workspace.pk: workspace.head for workspace in Workspace.objects.all()}
-    for workspace_id, head in heads.items():
-        stray = Change.objects.filter(workspace_id=workspace_id, seq__gt=head).first()
-        if stray:
-            yield Fault(
-                "I7", f"{stray.stream} {stray.key}", f"A change row of snapshot {stray.seq}, which does not exist."
-            )
-    published = [RunState.PUBLISHED, RunState.PARTIAL]
-    for run in SyncRun.objects.filter(state__in=published, snapshot__isnull=True)[:20]:
+    beyond = Change.objects.filter(seq__gt=F("workspace__head"))
+    for stray in beyond.order_by("workspace", "seq", "pk")[:20]:
+        yield Fault("I7", f"{stray.stream} {stray.key}", f"A change row of snapshot {stray.seq}, which does not exist.")
+    for snapshot in Snapshot.objects.filter(seq__gt=F("workspace__head")).select_related("workspace")[:20]:
+        yield Fault("I7", str(snapshot), "It comes after the newest snapshot of its workspace.")
+    counted.cover("I7", many=SyncRun.objects.filter(state__in=_PUBLISHED).count())
+    for run in SyncRun.objects.filter(state__in=_PUBLISHED, snapshot__isnull=True)[:20]:
         yield Fault("I7", str(run), "It says that it published; its snapshot is not there.")
-    for run in SyncRun.objects.filter(snapshot__isnull=False).exclude(state__in=published)[:20]:
+    for run in SyncRun.objects.filter(snapshot__isnull=False).exclude(state__in=_PUBLISHED)[:20]:
         yield Fault("I7", str(run), "It has a snapshot; it says that it did not publish.")
     known = Change.objects.filter(sha256__isnull=False).values("sha256")
     for sha256 in Blob.objects.exclude(sha256__in=known).values_list("sha256", flat=True)[:20]:
         yield Fault("I7", f"blob {bytes(sha256).hex()[:16]}", "No snapshot accounts for these bytes.")
-    if StagedRecord.objects.filter(run__state__in=published).exists():
+    if StagedRecord.objects.filter(run__state__in=_PUBLISHED).exists():
         yield Fault("I7", "staged records", "A published run has left staged records behind.")

@@ -9,13 +9,14 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from connectors.models import Snapshot
-from connectors.verification import Fault
+from connectors.verification import Counted, Fault, looks_secret
 from portal import audit
 from portal.canon import digest
 from portal.models import User
+from portal.proving import stepwise
 
 from . import reports
-from .document import Document, freeze, thaw
+from .document import Document, ExportError, freeze, thaw
 from .models import Artifact
 
 
@@ -61,15 +62,15 @@ def document_of(artifact: Artifact) -> Document:
     return replace(found, title=artifact.title, provenance=named)
 
 
-def count() -> int:
-    return Artifact.objects.count()
-
-
-def verify() -> Iterator[Fault]:
+def verify(counted: Counted) -> Iterator[Fault]:
     """Artifacts whose bytes do not hash to their digest, or that come from another snapshot than they say."""
-    for artifact in Artifact.objects.select_related("snapshot").order_by("pk").iterator(20):
+    for (pk,) in stepwise(Artifact.objects.all(), "pk"):
+        artifact = Artifact.objects.select_related("snapshot").get(pk=pk)
+        counted.artifacts += 1
+        counted.cover("I1", "I2", "I12")
         if fault := fault_of(artifact):
             yield fault
+        counted.step()
 
 
 def fault_of(artifact: Artifact) -> Fault | None:
@@ -81,6 +82,16 @@ def fault_of(artifact: Artifact) -> Fault | None:
         return Fault("I1", where, "Its bytes cannot be unpacked.")
     if digest(frozen).hex() != artifact.sha256 or len(frozen) != artifact.size:
         return Fault("I1", where, "Its bytes do not hash to its digest.")
-    if thaw(frozen).provenance.header_sha256 != artifact.snapshot.header_sha256:
+    if looks_secret(frozen):
+        return Fault("I12", where, "Its bytes hold something that looks like an access token.")
+    if _source(frozen) != artifact.snapshot.header_sha256:
         return Fault("I2", where, "Its bytes come from another snapshot.")
     return None
+
+
+def _source(frozen: bytes) -> str:
+    """The digest of the header that a frozen document names; "" when the bytes are no document."""
+    try:
+        return thaw(frozen).provenance.header_sha256
+    except ExportError:
+        return ""

@@ -161,13 +161,14 @@ def _open_anomalies(workspaces: Sequence[Workspace]) -> dict[int, list[Anomaly]]
 class Matter:
     """Something that somebody should look at. `acts` is "" when it is for whoever reads this to decide, or for `who`.
 
-    href  where it is dealt with, when that is neither the run nor the workspace
+    workspace  None when it is about the portal as a whole
+    href       where it is dealt with, when that is neither the run nor the workspace
     """
 
     state: State
     what: str
     why: str
-    workspace: Workspace
+    workspace: Workspace | None
     acts: str = ""
     run: SyncRun | None = None
     code: str = ""

@@ -1,4 +1,4 @@
-"""Artifacts: pieces of evidence that people manage. Written by `artifacts` alone."""
+"""Artifacts, which people keep, and verifications. Each model says which module writes it."""
 
 import uuid
 
@@ -35,3 +35,53 @@ class Artifact(WriteOnce):
 
     def __str__(self) -> str:
         return self.title
+
+
+class Outcome(models.TextChoices):
+    """Where a verification stands, or how it ended."""
+
+    QUEUED = "queued", "Waiting for the worker"
+    RUNNING = "running", "Under way"
+    PASSED = "passed", "No fault found"
+    FAULTY = "faulty", "Faults found"
+    BROKEN = "broken", "Broke off"
+    LOST = "lost", "Lost"
+
+
+class Verification(models.Model):
+    """One proof of everything that is stored. Written by `verifications` alone.
+
+    active  True while it waits or works in the queue, else nothing: so there is at most one
+    lines   per invariant: what was covered, how many faults, and the first of them
+    covered how many workspaces, snapshots, changes, blobs, artifacts and ledger entries
+    heads   uid of each workspace -> number and digest of the newest snapshot that was proved
+    """
+
+    trigger = models.CharField(max_length=10)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    state = models.CharField(max_length=10, choices=Outcome.choices)
+    active = models.BooleanField(null=True, unique=True)
+    queued_at = models.DateTimeField(db_index=True)
+    started_at = models.DateTimeField(null=True)
+    heartbeat_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    worker = models.CharField(max_length=120, blank=True)
+    done = models.PositiveBigIntegerField(default=0)
+    expected = models.PositiveBigIntegerField(default=0)
+    faults = models.PositiveIntegerField(default=0)
+    lines = models.JSONField(default=list)
+    covered = models.JSONField(default=dict)
+    heads = models.JSONField(default=dict)
+    memory = models.PositiveBigIntegerField(default=0, help_text="Bytes: the most that its process ever held")
+    detail = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        permissions = [("verify_evidence", "Can have everything that is stored verified")]
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"Verification {self.pk}"
+
+    @property
+    def under_way(self) -> bool:
+        return self.state in (Outcome.QUEUED, Outcome.RUNNING)

@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from .views import anomalies, artifacts, auditlog, help, home, reports, runs, snapshots, sources, workspaces
+from .views import (
+    anomalies,
+    artifacts,
+    auditlog,
+    help,
+    home,
+    integrity,
+    ledgerlog,
+    reports,
+    runs,
+    snapshots,
+    sources,
+    workspaces,
+)
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -25,6 +38,11 @@ urlpatterns = [
     path("runs/<int:pk>/cancel/", runs.cancel, name="run-cancel"),
     path("audit/", auditlog.index, name="audit-log"),
     path("audit/export.csv", auditlog.export, name="audit-log-export"),
+    path("integrity/", integrity.index, name="integrity"),
+    path("integrity/verify/", integrity.verify, name="verify"),
+    path("integrity/<int:pk>/", integrity.verification, name="verification"),
+    path("integrity/ledger/", ledgerlog.index, name="ledger"),
+    path("integrity/ledger/export.csv", ledgerlog.export, name="ledger-export"),
     path("help/", help.index, name="troubleshooting"),
     path("help/<slug:code>/", help.code, name="troubleshooting-code"),
 ]

@@ -18,14 +18,15 @@ EXPORT = "evidence.export_evidence"
 AUDIT_LOG = "portal.view_auditentry"
 SYNC = "connectors.sync_connection"
 ACKNOWLEDGE = "connectors.acknowledge_anomaly"
+VERIFY = "evidence.verify_evidence"
 MANAGE = "connectors.manage_connection"
 PEOPLE = "portal.change_user"
 
 # What each role's permissions are. An administrator runs the portal; a compliance manager makes
 # evidence; an auditor reads it and takes it away.
 ROLES: dict[str, tuple[str, ...]] = {
-    "Administrator": (VIEW, CAPTURE, EXPORT, AUDIT_LOG, SYNC, ACKNOWLEDGE, MANAGE, PEOPLE),
-    "Compliance manager": (VIEW, CAPTURE, EXPORT, AUDIT_LOG, SYNC, ACKNOWLEDGE),
+    "Administrator": (VIEW, CAPTURE, EXPORT, AUDIT_LOG, SYNC, ACKNOWLEDGE, VERIFY, MANAGE, PEOPLE),
+    "Compliance manager": (VIEW, CAPTURE, EXPORT, AUDIT_LOG, SYNC, ACKNOWLEDGE, VERIFY),
     "Auditor": (VIEW, EXPORT, AUDIT_LOG),
 }
 

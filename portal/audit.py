@@ -44,10 +44,39 @@ class Action(StrEnum):
     ANOMALY_ACKNOWLEDGED = "anomaly acknowledged"
     REPORT_CAPTURED = "report captured"
     EXPORTED = "exported"
+    VERIFICATION_REQUESTED = "verification requested"
     VERIFIED = "verified"
     KEYS_ROTATED = "keys rotated"
     BACKUP_MADE = "backup made"
     RESTORED = "restored from a backup"
+    KEY_ADDED = "signing key added"
+    KEY_RETIRED = "signing key retired"
+    SYNC_MISSED = "sync missed"
+    ERASED = "data erased"
+
+
+# What the evidence rests on besides the snapshots: the worker seals these entries in the ledger.
+SEALED = (
+    Action.CONNECTION_ACTIVATED,
+    Action.CONNECTION_DISCONNECTED,
+    Action.CREDENTIAL_REPLACED,
+    Action.CREDENTIAL_RESTORED,
+    Action.CREDENTIAL_LEAKED,
+    Action.EVERYTHING_PAUSED,
+    Action.EVERYTHING_RESUMED,
+    Action.SYNC_MISSED,
+    Action.SYNC_ENDED,
+    Action.ANOMALY_ACKNOWLEDGED,
+    Action.REPORT_CAPTURED,
+    Action.EXPORTED,
+    Action.VERIFIED,
+    Action.KEYS_ROTATED,
+    Action.KEY_ADDED,
+    Action.KEY_RETIRED,
+    Action.ERASED,
+    Action.BACKUP_MADE,
+    Action.RESTORED,
+)
 
 
 def clean(text: str, most: int = 254) -> str:

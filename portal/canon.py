@@ -169,6 +169,11 @@ def salter() -> Callable[[bytes, bytes], bytes]:
     return salt
 
 
+def leaf_node(leaf: bytes) -> bytes:
+    """The hash of one leaf (RFC 6962 section 2.1)."""
+    return digest(b"\x00" + leaf)
+
+
 class MerkleTree:
     """RFC 6962 section 2.1 tree hash over leaves that arrive one by one; memory grows with the height."""
 
@@ -177,7 +182,11 @@ class MerkleTree:
         self.size = 0
 
     def add(self, leaf: bytes) -> None:
-        node, height = digest(b"\x00" + leaf), 0
+        self.add_node(leaf_node(leaf))
+
+    def add_node(self, node: bytes) -> None:
+        """The same for a leaf that many trees share: hashed once, by `leaf_node`."""
+        height = 0
         while self._peaks and self._peaks[-1][0] == height:
             node = digest(b"\x01" + self._peaks.pop()[1] + node)
             height += 1
@@ -224,14 +233,23 @@ def key_id(key: Ed25519PublicKey) -> str:
 
 def sign(data: bytes) -> tuple[str, bytes]:
     """Signs with the portal's Ed25519 key; returns (key id, 64 bytes). The worker alone needs the file."""
-    path = Path(settings.SIGNING_KEY_FILE)
+    key = _private(Path(settings.SIGNING_KEY_FILE))
+    return key_id(key.public_key()), key.sign(data)
+
+
+def key_of(path: Path) -> str:
+    """The id of the private key in this file. Raises NoSigningKey."""
+    return key_id(_private(path).public_key())
+
+
+def _private(path: Path) -> Ed25519PrivateKey:
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise NoSigningKey(f"The signing key {path.name} cannot be read: run `python manage.py keys`.") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise NoSigningKey(f"The signing key {path.name} is not an Ed25519 key.")
-    return key_id(key.public_key()), key.sign(data)
+    return key
 
 
 @lru_cache(maxsize=8)
@@ -322,6 +340,27 @@ def write_once_triggers(table: str, vendor: str) -> Iterator[tuple[str, str]]:
             f"CREATE TRIGGER {name} BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()",
             f"DROP TRIGGER IF EXISTS {name} ON {table}",
         )
+
+
+def unguarded(database: Any) -> tuple[list[str], int]:
+    """Write-once tables without (all of) their triggers as they were made, and how many such tables there are."""
+    tables = sorted(model._meta.db_table for model in WriteOnce.__subclasses__())
+    with database.cursor() as cursor:
+        if database.vendor == "sqlite":
+            cursor.execute("SELECT sql FROM sqlite_master WHERE type = 'trigger'")
+            there = {str(row[0]) for row in cursor.fetchall()}
+            wanted = {table: {make for make, _ in write_once_triggers(table, "sqlite")} for table in tables}
+        else:
+            cursor.execute(
+                "SELECT t.tgname, p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid "
+                "JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
+                "WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND t.tgtype = 27 "  # before update or delete
+                "AND n.nspname = current_schema()"
+            )
+            there = {f"{name}:{' '.join(source.split())}" for name, source in cursor.fetchall()}
+            said = "BEGIN RAISE EXCEPTION '{0} is written once'; END"
+            wanted = {table: {f"{table}_written_once:{said.format(table)}"} for table in tables}
+    return [table for table in tables if not wanted[table] <= there], len(tables)
 
 
 def triggers(*tables: str) -> migrations.RunPython:

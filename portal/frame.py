@@ -38,6 +38,7 @@ NAV: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         "Records",
         (
             Entry("runs", "Sync runs", "run", access.VIEW),
+            Entry("integrity", "Integrity", "chain", access.VIEW),
             Entry("audit-log", "Audit log", "log", access.AUDIT_LOG),
         ),
     ),

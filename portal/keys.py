@@ -122,12 +122,58 @@ def make_signing_key(path: Path) -> list[Path]:
     return [path, public]
 
 
+def next_signing_key(path: Path, trusted: Path) -> Path:
+    """A new private key beside `path`, not used yet, whose public half the file `trusted` holds from now on.
+
+    Killed anywhere and called again, it goes on with the same key.
+    """
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        PublicFormat,
+        load_pem_private_key,
+    )
+
+    new = path.with_name(f"{path.name}.new")
+    if not new.exists():
+        pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        _put(new, pem, like=path)
+    key = load_pem_private_key(new.read_bytes(), password=None)
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    known = trusted.read_bytes()
+    if public not in known:
+        _put(trusted, known.rstrip() + b"\n" + public, like=trusted)
+    return new
+
+
+def _put(path: Path, data: bytes, like: Path) -> None:
+    """Writes a file whole or not at all, with the owner and the rights of `like`."""
+    made, model = path.with_name(f"{path.name}.making"), like.stat()
+    made.unlink(missing_ok=True)  # of one that was killed at this
+    write_private(made, data)
+    os.chown(made, model.st_uid, model.st_gid)
+    os.chmod(made, model.st_mode & 0o777)
+    replace_file(made, path)
+
+
+def replace_file(new: Path, path: Path) -> None:
+    """Puts `new` in the place of `path` so that a loss of power leaves one of the two."""
+    os.replace(new, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
 def before_settings(argv: list[str]) -> None:
     """`manage.py keys` makes keys and ends; `manage.py start --demo` makes them and goes on."""
     command = argv[1] if len(argv) > 1 else ""
     if {"-h", "--help"} & set(argv):
         return
-    if command == "keys":
+    if command == "keys" and "--new-signing-key" not in argv:  # that one needs the database
         written = make_keys(os.environ)
         sys.stdout.write("".join(f"Made {path}\n" for path in written) or "All keys are there; nothing was made.\n")
         raise SystemExit(0)

@@ -46,6 +46,35 @@ class AuditEntry(WriteOnce):
         return f"{self.at:%Y-%m-%d %H:%M} {self.actor_name} {self.action} {self.target_name}"
 
 
+class LedgerEntry(WriteOnce):
+    """An audit entry as it was sealed: numbered from 1, chained, signed. Written only by `ledger.seal`.
+
+    `body` is what was signed; the columns repeat it, for lists. `audit` is no foreign key: what is deleted there is
+    still told here.
+    """
+
+    number = models.PositiveBigIntegerField(primary_key=True)
+    audit = models.PositiveBigIntegerField(unique=True)
+    at = models.DateTimeField(help_text="When it happened, as the audit entry says")
+    actor_name = models.CharField(max_length=254)
+    action = models.CharField(max_length=40, db_index=True)
+    target = models.CharField(max_length=80, blank=True)
+    target_name = models.CharField(max_length=254, blank=True)
+    body = models.BinaryField()
+    sha256 = models.CharField(max_length=64, unique=True)
+    previous_sha256 = models.CharField(max_length=64, unique=True)
+    signature = models.BinaryField(max_length=64)
+    key_id = models.CharField(max_length=16)
+    sealed_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "ledger entries"
+        ordering = ["-number"]
+
+    def __str__(self) -> str:
+        return f"Ledger entry {self.number}"
+
+
 class SignInSlowdown(models.Model):
     """How often a name or an address has failed lately, and until when it must wait. Written by `signin`."""
 

@@ -6,6 +6,7 @@ No default opens a door: without keys nothing starts, debug is off, cookies need
 
 import os
 import socket
+from datetime import datetime, time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -124,6 +125,14 @@ def _zone(name: str) -> str:
         raise ImproperlyConfigured(f"TIME_ZONE: write Area/City, for instance Europe/Berlin, not {name!r}.") from None
 
 
+def _clock(name: str, default: str) -> time:
+    value: str = env.str(name, default="").strip() or default
+    try:
+        return datetime.strptime(value, "%H:%M").time()
+    except ValueError:
+        raise ImproperlyConfigured(f"{name}: write a time of day such as 03:00, not {value!r}.") from None
+
+
 # --- secrets and doors ---
 SECRET_KEY = _key("SECRET_KEY")
 FERNET_KEYS = [key.strip() for key in _key("FERNET_KEYS").split(",") if key.strip()]
@@ -230,6 +239,7 @@ Q_CLUSTER = {
     "label": "Worker",
 }
 COLLECT_TASK = "connectors.tasks.sync"
+VERIFY_AT = _clock("VERIFY_AT", "03:00")
 
 # --- mail: nothing is sent without EMAIL_URL; with it, who sends and where links lead must be known ---
 _server = _mail(env.str("EMAIL_URL", default="").strip())

@@ -16,6 +16,7 @@ from django_q.models import Task
 from django_q.tasks import async_task
 
 from connectors import runs
+from evidence import verifications
 
 from . import queue
 from .child import Child, signal_group
@@ -24,7 +25,7 @@ BEAT_EVERY = 5.0  # seconds
 STALE_AFTER = 20.0
 LONGEST = 60.0
 ASLEEP = 10.0
-BEAT_TASK = "connectors.tasks.beat"
+BEAT_TASK = "evidence.tasks.beat"
 Say = Callable[[str], object]
 
 
@@ -128,7 +129,7 @@ class Worker:
     def _look(self, now: float, child: Child) -> None:
         try:
             proved = bool(self._beat) and Task.objects.filter(pk=self._beat).exists()
-            busy = not proved and runs.all_hands_at_work(child.group, settings.WORKERS, timezone.now())
+            busy = not proved and self._busy(child.group)
         except Error:  # reading waits for nobody, so this is not the cluster holding a lock
             self._watch.blind(now)
             raise
@@ -139,6 +140,11 @@ class Worker:
                 self._lose(now, "The worker does not answer any more")
             case Verdict.BEAT:
                 self._send_beat(now)
+
+    def _busy(self, group: int) -> bool:
+        """Whether every worker is at a reading or a verification, and says so."""
+        now = timezone.now()
+        return runs.all_hands_at_work(group, settings.WORKERS - verifications.at_work(group, now), now)
 
     def _send_beat(self, now: float) -> None:
         own = queue.beats_of(settings.WORKER_NAME)

@@ -11,6 +11,8 @@ FLOOR = {
     "portal.canon",
     "portal.models",
     "portal.audit",
+    "portal.ledger",
+    "portal.proving",
     "portal.access",
     "portal.pages",
     "portal.adminpages",

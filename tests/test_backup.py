@@ -24,12 +24,12 @@ from django.utils import timezone
 
 from connectors import pauses, runs
 from connectors.models import Connection, Heartbeat, Lane, RateWindow, Snapshot, StagedRecord, SyncRun, Workspace
-from evidence import artifacts, reports
+from evidence import artifacts, reports, verifications
 from evidence.exports import csv
-from portal import audit, canon, keys
+from portal import audit, canon, keys, ledger
 from portal.backup import MANIFEST, PRIVATE, TRUSTED, Refused, lockbox, tables
 from portal.backup.archive import Archive
-from portal.backup.restoring import _batches, public_keys, restore
+from portal.backup.restoring import Wish, _batches, public_keys, restore
 from portal.backup.writing import write
 from portal.doctor.backups import last_is_young
 from portal.doctor.findings import Verdict
@@ -53,6 +53,10 @@ class Packed:
 
 def quiet(line: str) -> None:
     """Nobody listens."""
+
+
+ADDED = {"portal.AuditEntry", "portal.LedgerEntry", "evidence.Verification"}  # by the restore itself
+ENDED = {"connectors.SyncRun", "evidence.Verification"}  # the last row was under way
 
 
 def rows() -> dict[str, list[bytes]]:
@@ -82,9 +86,11 @@ def packed(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: Any)
         pauses.pause_everything(by=person, reason="A pause\n“in” words", now=now)
         pauses.resume_everything(by=person, now=now)
         under_way = runs.request(made.connection, trigger="person", now=now, by=person, enqueue=False)
+        assert verifications.request(trigger="person", now=now, by=person)
         StagedRecord.objects.create(run=under_way, stream="sources", key="x", sha256=b"x" * 32, size=1, body=b"x")
         Heartbeat.objects.create(worker="one", at=now)
         RateWindow.objects.create(token="x", endpoint="common")
+        ledger.seal_all(now)
         write(path, "default", now, passphrase=PASSPHRASE, tell=quiet)
         signing = Path(now_set.SIGNING_KEY_FILE).read_text()
         secrets = [*made.simulator.secrets, *now_set.FERNET_KEYS, now_set.SECRET_KEY, now_set.FINGERPRINT_KEY, signing]
@@ -110,11 +116,12 @@ def test_every_row_comes_back_and_the_evidence_is_proved(packed: Packed) -> None
     assert "FERNET_KEYS" not in said
     found = rows()
     assert set(found) == set(packed.rows)
-    for name in set(found) - {"connectors.SyncRun", "portal.AuditEntry"}:
-        assert found[name] == packed.rows[name], name
-    before = packed.rows["portal.AuditEntry"]
-    assert found["portal.AuditEntry"][: len(before)] == before
-    assert found["connectors.SyncRun"][:-1] == packed.rows["connectors.SyncRun"][:-1]
+    assert len(found["portal.LedgerEntry"]) > 5
+    for name, before in packed.rows.items():
+        went_on, ended = name in ADDED, name in ENDED
+        kept = before[:-1] if ended else before
+        assert found[name][: len(kept)] == kept, name
+        assert went_on or len(found[name]) == len(before), name
     assert report() == packed.report
     assert User.objects.get(username="Zoë").role == "Auditor"
     assert not any(model.objects.exists() for model in (Heartbeat, RateWindow, StagedRecord))
@@ -126,6 +133,7 @@ def test_a_restored_portal_goes_on(packed: Packed) -> None:
     ended = SyncRun.objects.latest("pk")
     assert (ended.state, ended.error_code) == ("abandoned", "restore-interrupted")
     assert "restore interrupted it" in ended.error_detail
+    assert verifications.request(trigger="person", now=timezone.now()), "the one that was under way is lost"
     again = runs.request(Connection.objects.get(), trigger="test", now=timezone.now(), enqueue=False)
     assert again.pk > ended.pk
     last = AuditEntry.objects.order_by("pk").last()
@@ -144,11 +152,7 @@ def test_the_same_state_gives_the_same_members(packed: Packed, tmp_path: Path) -
         assert after.manifest["workspaces"] == before.manifest["workspaces"]
         assert after.manifest["workspaces"][0]["head"] == 2
         same = [name for name, said in before.members.items() if after.members.get(name) == said]
-        assert set(before.members) - set(same) == {
-            PRIVATE,
-            "tables/connectors.SyncRun.jsonl",
-            "tables/portal.AuditEntry.jsonl",
-        }
+        assert set(before.members) - set(same) == {PRIVATE, *(f"tables/{name}.jsonl" for name in ADDED | ENDED)}
 
 
 def test_every_table_is_kept_or_said_to_be_left_out() -> None:
@@ -267,7 +271,7 @@ def test_private_keys_are_in_it_only_when_asked_for(packed: Packed, tmp_path: Pa
 def test_no_key_is_trusted_silently(packed: Packed, settings: Any, tmp_path: Path) -> None:
     settings.TRUSTED_KEYS_FILE = tmp_path / "trusted.pub"
     with Archive(packed.path) as archive, transaction.atomic():
-        done = restore(archive, timezone.now(), tell=quiet)
+        done = restore(archive, timezone.now(), Wish(), quiet)
         [(name, digest)] = public_keys(archive).items()
         assert done.strangers == {name: digest}
         assert digest.startswith(name)
@@ -454,13 +458,13 @@ def test_uploaded_files_come_back_and_replace_none(packed: Packed, settings: Any
     settings.DATA_DIR.mkdir()
     for _ in range(2):  # the second time is a restore that was killed after the files
         with Archive(made.path) as archive, transaction.atomic():
-            restore(archive, timezone.now(), tell=quiet)
+            restore(archive, timezone.now(), Wish(), quiet)
             transaction.set_rollback(True)
     path = settings.DATA_DIR / "files" / "deep" / "Ünï.pdf"
     assert path.read_bytes() == b"%PDF"
     path.write_bytes(b"mine")
     with Archive(made.path) as archive, pytest.raises(Refused, match="holds something else"):
-        restore(archive, timezone.now(), tell=quiet)
+        restore(archive, timezone.now(), Wish(), quiet)
     assert path.read_bytes() == b"mine"
     path.unlink()
     path.symlink_to("/etc/passwd")
@@ -509,16 +513,29 @@ def test_a_passphrase_is_asked_for_and_never_guessed(
 def test_private_keys_are_put_beside_those_in_use(
     packed: Packed, settings: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
+    """And with a key that the ledger does not know nothing is restored, until somebody says that the old one is lost."""
     settings.DATA_DIR, settings.SIGNING_KEY_FILE = tmp_path, tmp_path / "signing.key"
     keys.make_signing_key(tmp_path / "signing.key")
     own = (tmp_path / "signing.key").read_bytes()
     monkeypatch.setattr("sys.stdin", io.StringIO(PASSPHRASE))
-    restored(packed.path, "--passphrase-stdin")
+    with pytest.raises(CommandError, match="is not one that the backup's ledger knows"):
+        restored(packed.path, "--passphrase-stdin")
+    assert not User.objects.exists()
     found = tmp_path / "signing.key.restored"
     assert found.read_text() == packed.secrets[-1]
     assert stat.S_IMODE(found.stat().st_mode) == 0o600
     assert (tmp_path / "signing.key").read_bytes() == own
     assert not (tmp_path / "private.env.restored").exists(), "it is what the portal has already"
+    with pytest.raises(SystemExit):
+        restored(packed.path, "--new-signing-key")
+    assert Snapshot.objects.count() == 2
+
+
+def test_other_keys_are_named_with_what_to_do(packed: Packed, settings: Any) -> None:
+    settings.FERNET_KEYS, settings.FINGERPRINT_KEY = ["another-key-" * 4], "another-key-" * 4
+    said = restored(packed.path)
+    assert "FERNET_KEYS here do not open the tokens of connection " in said
+    assert "FINGERPRINT_KEY is not the one of the backup" in said
 
 
 # --- what the doctor says -------------------------------------------------------------------------------------

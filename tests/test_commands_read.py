@@ -41,7 +41,9 @@ def test_report_refuses_what_is_not_there(synced: Workspace) -> None:
     assert ended == 2
     assert "data-flow" in said
     assert refusal("report", "data-flow", workspace="nobody")[0] == 2
-    assert refusal("report", "data-flow", workspace=synced.slug, snapshot=99)[0] == 2
+    for said, code in (("99", "as-of-no-such-snapshot"), ("2001-01-01", "as-of-too-early"), ("x", "as-of-unreadable")):
+        ended, why = refusal("report", "data-flow", workspace=synced.slug, as_of=said)
+        assert (ended, why.partition(":")[0]) == (2, code)
     assert refusal("report", "data-flow", workspace=synced.slug, format="csv", table="nothing")[0] == 1
 
 

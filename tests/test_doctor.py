@@ -175,7 +175,7 @@ FAULTS: list[tuple[str, Spoil, Verdict, str]] = [
     ("signing-key", _signs_with_another_key, Verdict.FAIL, "signing-key-untrusted"),
     ("stored-tokens", lambda t: t.spoil(t.connection.pk), Verdict.FAIL, "token-unreadable"),
     ("migrations", _record("connectors", "0999_of_tomorrow"), Verdict.FAIL, "migrations-unknown"),
-    ("migrations", _forget("evidence", "0003_written_once"), Verdict.FAIL, "migrations-missing"),
+    ("migrations", _forget("evidence", "0004_verification"), Verdict.FAIL, "migrations-missing"),
     ("write-once", _drops_a_trigger, Verdict.FAIL, "triggers-missing"),
     ("worker", lambda t: Heartbeat.objects.all().delete(), Verdict.FAIL, "worker-silent"),
     (

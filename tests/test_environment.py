@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-READERS = {"_key", "_regions", "_whole", "_switch"}
+READERS = {"_key", "_regions", "_whole", "_switch", "_clock"}
 OF_OTHERS = {"PYTHONPATH"}  # Python's own
 
 

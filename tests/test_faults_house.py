@@ -66,6 +66,6 @@ def played(stage: Stage, number: int) -> tuple[str, int]:
         run, count = dies(stage, lambda done: done >= number)
         assert picture(stage.snapshot()) == stage.clean, number
         assert run.snapshot == stage.snapshot()
-        assert not list(verify(Counted())), number
+        assert not [fault for fault in verify(Counted()) if fault.grave], number
         transaction.set_rollback(True)
     return run.state, count

@@ -153,8 +153,7 @@ def test_a_snapshot_whose_key_is_not_trusted_says_so(
 @pytest.mark.parametrize(
     "path",
     ["/workspaces/999999/", "/workspaces/99999999999999999999/", "/artifacts/99999999999999999999/", "/runs/999999/"]
-    + [f"{{}}/{rest}" for rest in ("snapshots/3/", "reports/nonsense/", "reports/people/?snapshot=3")]
-    + [f"{{}}/reports/people/?snapshot={hostile}" for hostile in ("x", "-1", "9999999999999", "%00", "1.0")]
+    + [f"{{}}/{rest}" for rest in ("snapshots/3/", "reports/nonsense/", "reports/people/?as_of=3")]
     + ["{}/reports/people/export.exe", "{}/reports/people/export.csv?table=nonsense", "/help/nonsense/"],
 )
 def test_what_is_not_there_is_not_found(auditor: Any, at: str, path: str) -> None:
@@ -177,26 +176,26 @@ def test_every_report_states_its_snapshot_and_its_coverage(auditor: Any, read: W
 
 
 def test_a_report_says_what_it_could_not_see_and_an_older_one_saw(auditor: Any, at: str) -> None:
-    new, old = text(auditor.get(f"{at}/reports/people/")), text(auditor.get(f"{at}/reports/people/?snapshot=1"))
+    new, old = text(auditor.get(f"{at}/reports/people/")), text(auditor.get(f"{at}/reports/people/?as_of=1"))
     assert "What this could not see Users: denied." in new
     assert "What this could not see" not in old
-    assert "This is not the newest snapshot" in old
+    assert "This is how it was on" in old
     assert "What this could not see" not in text(auditor.get(f"{at}/reports/sources/"))
 
 
 def test_filters_sorting_and_paging_live_in_the_address(auditor: Any, at: str) -> None:
-    url = f"{at}/reports/destinations/?f-enabled=Disabled&sort=-name&q=ads&snapshot=1"
+    url = f"{at}/reports/destinations/?f-enabled=Disabled&sort=-name&q=ads&as_of=1"
     answer = auditor.get(url)
     page = answer.content.decode()
     names = re.findall(r'<th scope="row"><bdi>([^<]*)', page)
     assert names
     assert all("ads" in name.lower() for name in names)
     assert names == sorted(names, key=str.lower, reverse=True)
-    assert '<input type="hidden" name="snapshot" value="1">' in page
+    assert '<input type="hidden" name="as_of" value="1">' in page
     assert '<input type="hidden" name="sort" value="-name">' in page
     assert '<th scope="col" aria-sort="descending">' in page
-    assert 'href="?f-enabled=Disabled&amp;sort=-name&amp;snapshot=1"' in page  # the chip that drops the search
-    assert 'href="?sort=-name&amp;q=ads&amp;snapshot=1"' in page  # the chip that drops the filter
+    assert 'href="?f-enabled=Disabled&amp;sort=-name&amp;as_of=1"' in page  # the chip that drops the search
+    assert 'href="?sort=-name&amp;q=ads&amp;as_of=1"' in page  # the chip that drops the filter
     assert f"{len(names)} row" in text(answer)
 
 
@@ -245,7 +244,7 @@ def test_boxes_of_the_drawing_lead_to_their_rows(auditor: Any, at: str) -> None:
 
 
 def keep(client: Any, at: str, name: str = "people", **more: str) -> Any:
-    return client.post(f"{at}/reports/{name}/keep/", {"snapshot": "1", "title": "People, first quarter"} | more)
+    return client.post(f"{at}/reports/{name}/keep/", {"as_of": "1", "title": "People, first quarter"} | more)
 
 
 def test_a_report_is_kept_as_evidence_and_does_not_change(manager: Any, people: dict[str, Any], at: str) -> None:
@@ -277,7 +276,7 @@ def test_only_those_who_may_keep_evidence(auditor: Any, at: str) -> None:
     assert not Artifact.objects.exists()
 
 
-@pytest.mark.parametrize("more", [{"snapshot": "7"}, {"snapshot": "x"}, {"name": "nonsense"}])
+@pytest.mark.parametrize("more", [{"as_of": "7"}, {"as_of": "2001-01-01"}, {"name": "nonsense"}])
 def test_what_is_not_there_cannot_be_kept(manager: Any, at: str, more: dict[str, str]) -> None:
     assert keep(manager, at, **more).status_code == 404
 
@@ -319,7 +318,7 @@ def test_a_damaged_artifact_is_not_shown_and_not_handed_out(manager: Any, at: st
 def test_csv_counts_its_rows_and_is_the_same_each_time(auditor: Any, people: dict[str, Any], at: str) -> None:
     from portal.models import AuditEntry
 
-    url = f"{at}/reports/people/export.csv?table=people&snapshot=1"
+    url = f"{at}/reports/people/export.csv?table=people&as_of=1"
     first = auditor.get(url)
     found = rows(first)
     assert first.headers["X-Row-Count"] == str(len(found) - 1) == "25"
@@ -330,7 +329,7 @@ def test_csv_counts_its_rows_and_is_the_same_each_time(auditor: Any, people: dic
     assert first.headers["Cache-Control"] == "private, no-store"
     assert first.headers["X-Content-Type-Options"] == "nosniff"
     assert rows(auditor.get(url)) == found
-    assert "CSV 25 rows" in text(auditor.get(f"{at}/reports/people/?snapshot=1"))
+    assert "CSV 25 rows" in text(auditor.get(f"{at}/reports/people/?as_of=1"))
     entry = AuditEntry.objects.filter(action="exported").first()
     assert entry is not None
     assert entry.actor == people["Auditor"]
@@ -354,7 +353,7 @@ def test_pdf_and_json_are_handed_out(auditor: Any, at: str) -> None:
 def test_artifacts_are_handed_out_as_they_were_kept(manager: Any, at: str) -> None:
     from evidence.models import Artifact
 
-    report = rows(manager.get(f"{at}/reports/people/export.csv?snapshot=1"))
+    report = rows(manager.get(f"{at}/reports/people/export.csv?as_of=1"))
     keep(manager, at)
     artifact = Artifact.objects.get()
     answer = manager.get(f"/artifacts/{artifact.pk}/export.csv")
@@ -556,12 +555,13 @@ def test_reports_ask_the_same_of_a_large_workspace_as_of_a_small_one(
 ) -> None:
     from connectors import connections
 
-    paths = ["/", "/snapshots/1/", *(f"/reports/{name}/?snapshot=1" for name in REPORTS)]
-    paths += ["/reports/people/?snapshot=1&table=rights", "/reports/people/?snapshot=1&q=a&sort=-name&f-groups=x"]
+    paths = ["/", "/snapshots/1/", *(f"/reports/{name}/?as_of=1" for name in REPORTS)]
+    paths += ["/reports/people/?as_of=1&table=rights", "/reports/people/?as_of=1&q=a&sort=-name&f-groups=x"]
     small = [asked(auditor, at + path) for path in paths]
     connections.disconnect(read.connection, by=None, now=timezone.now())  # both simulators know the same token
     with world(django_db_blocker, size="medium") as large:
         assert large.sync().state == "published"
+        assert large.sync(("users",)).state == "published"
         there = f"/workspaces/{large.workspace.pk}"
         assert [asked(auditor, there + path) for path in paths] == small
         assert max(small) < 40

@@ -98,7 +98,7 @@ def test_a_part_is_told_as_a_part_with_its_name_and_the_snapshot_that_stands_for
     from connectors import locker
 
     plan = next(iter(locker.records(read.workspace.pk, 1, "tracking_plans")))
-    for url in (f"{at}/snapshots/2/", f"{at}/reports/tracking-plans/?snapshot=2"):
+    for url in (f"{at}/snapshots/2/", f"{at}/reports/tracking-plans/?as_of=2"):
         said = text(auditor.get(url))
         assert "1 of 5 tracking plans was denied; its records are as of snapshot 1." in said, url
     said = text(auditor.get(f"{at}/snapshots/2/"))
@@ -149,7 +149,7 @@ def test_numbers_of_the_coverage_say_stated_read_and_held(auditor: Any, at: str)
 
 
 def test_the_doubt_stands_on_every_page_and_in_every_export(manager: Any, at: str) -> None:
-    for url in (f"{at}/", f"{at}/snapshots/1/", f"{at}/reports/sources/", f"{at}/reports/people/?snapshot=1"):
+    for url in (f"{at}/", f"{at}/snapshots/1/", f"{at}/reports/sources/", f"{at}/reports/people/?as_of=1"):
         assert DOUBT in text(manager.get(url)), url
     base = f"{at}/reports/sources/export"
     lines = list(csv.reader(io.StringIO(b"".join(manager.get(f"{base}.csv").streaming_content).decode())))
@@ -170,7 +170,7 @@ def test_the_doubt_stands_on_every_page_and_in_every_export(manager: Any, at: st
 def test_the_doubt_stands_in_the_pdf(auditor: Any, at: str) -> None:
     import pypdf
 
-    data = auditor.get(f"{at}/reports/tracking-plans/export.pdf?snapshot=2").content
+    data = auditor.get(f"{at}/reports/tracking-plans/export.pdf?as_of=2").content
     before_the_tables = pypdf.PdfReader(io.BytesIO(data)).pages[:3]
     said = " ".join(" ".join(page.extract_text() for page in before_the_tables).split())
     assert said.count("absence proves nothing here") >= 2, "on the title page, and where completeness is told"

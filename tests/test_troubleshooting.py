@@ -137,7 +137,7 @@ def test_the_four_classic_cases_are_segments_own(code: str) -> None:
 
 @pytest.mark.parametrize("each", [*all_hints(), *connector.guide.hints], ids=lambda each: each.code)
 def test_a_hint_says_what_why_what_next_and_who(each: Hint) -> None:
-    assert each.acts in ("admin", "time", "developer")
+    assert each.acts in ("reader", "admin", "time", "developer")
     assert each.title
     assert not each.title.endswith(".")
     assert each.cause.endswith(".")

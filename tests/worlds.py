@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection as database
@@ -25,12 +26,14 @@ class World:
     def workspace(self) -> Any:
         return type(self.connection.workspace).objects.get(pk=self.connection.workspace_id)
 
-    def sync(self, streams: tuple[str, ...] = ()) -> Any:
-        """Reads the workspace once, in this process; returns the run as it ended."""
+    def sync(self, streams: tuple[str, ...] = (), ago: timedelta = timedelta()) -> Any:
+        """Reads the workspace once, in this process, by a clock that is `ago` behind; returns the run as it ended."""
         from connectors import runs, sync
 
-        asked = runs.request(self.connection, trigger="command", now=timezone.now(), streams=streams, enqueue=False)
-        ended = sync.perform(asked.pk, clock=Skipping())
+        clock = Skipping()
+        clock.waited = -ago.total_seconds()
+        asked = runs.request(self.connection, trigger="command", now=clock.now(), streams=streams, enqueue=False)
+        ended = sync.perform(asked.pk, clock=clock)
         analyze()
         return ended
 

@@ -8,7 +8,7 @@ states   a workspace at n      publishing  the next snapshot
 """
 
 from .publishing import NO_PREDECESSOR, Part, StreamResult, begin, change_line, leaf, publish, tell_planner
-from .sealing import NONE_KNOWN, Addresses, Sealed, Unpackable, envelope_of, seal
+from .sealing import NONE_KNOWN, Addresses, Sealed, Unpackable, envelope_of, seal, unpacked
 from .staging import (
     CHUNK,
     Lost,
@@ -56,6 +56,7 @@ __all__ = [
     "staged_keys",
     "state",
     "tell_planner",
+    "unpacked",
     "unstage",
     "write_receipts",
 ]

@@ -10,7 +10,7 @@ from django.db import connection as database
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
-from portal import canon
+from portal import canon, ledger
 
 from ..models import Blob, Change, RunState, Snapshot, StagedRecord, SyncRun, Workspace
 from ..spec import Coverage
@@ -133,6 +133,7 @@ def _sign(
             **said,
             "requests_sha256": canon.LineDigest(receipt_lines(run.pk)).hexdigest(),
             "coverage": {r.name: _entry(r, known.get(r.name, {}), seq, counts.get(r.name, 0)) for r in results},
+            "ledger": list(ledger.head()),
             "published_at": at.isoformat(),
             "policy": {result.name: result.policy for result in results},
             "app": run.app_version,

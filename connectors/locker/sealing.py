@@ -116,8 +116,12 @@ class Unpackable(Exception):
 
 def envelope_of(blob: Blob) -> bytes:
     """The bytes whose sha256 is the blob's address. Raises Unpackable."""
+    return unpacked(bytes(blob.body), blob.size)
+
+
+def unpacked(body: bytes, size: int) -> bytes:
+    """The same for a blob that was not loaded as one. Raises Unpackable."""
     try:
-        body = bytes(blob.body)
-        return _decompressor(body).decompress(body, max_output_size=blob.size)
+        return _decompressor(body).decompress(body, max_output_size=size)
     except zstandard.ZstdError as error:
         raise Unpackable from error

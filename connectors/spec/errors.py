@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-Actor = Literal["admin", "time", "developer"]
+Actor = Literal["reader", "admin", "time", "developer"]
 
 
 class ConnectorError(Exception):

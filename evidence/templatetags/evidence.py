@@ -3,8 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from django import template
+from django.http import QueryDict
+from django.template import Context
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -12,8 +15,15 @@ from django.utils.safestring import SafeString
 from connectors import display, registry, troubleshooting
 from connectors.models import Anomaly, Connection, MissedRun, SyncRun
 from connectors.spec import ANOMALIES, Actor, Coverage, Covered, Hint, Part, State, Table, standing
+from portal import ledger
+from portal.models import LedgerEntry
 
+from .. import integrity
+from portal.templatetags.portal import changed
+
+from ..asof import NAME, Seen
 from ..completeness import account, figures
+from ..models import Verification
 from ..progress import Progress, progress
 
 register = template.Library()
@@ -43,6 +53,22 @@ def took(run: SyncRun) -> timedelta | None:
 @register.filter
 def progress_at(run: SyncRun, now: datetime) -> Progress:
     return progress(run, now)
+
+
+@register.filter
+def outcome(verification: Verification) -> State:
+    return integrity.state_of(verification)
+
+
+@register.filter
+def time_of(verification: Verification) -> timedelta | None:
+    """How long a verification took."""
+    return integrity.took(verification)
+
+
+@register.filter
+def sealed_detail(entry: LedgerEntry) -> dict[str, Any]:
+    return ledger.detail_of(entry)
 
 
 @register.filter
@@ -121,7 +147,29 @@ def value_of(held: Mapping[int, int], key: int) -> int:
 @register.filter
 def only_table(table: Table, query: Mapping[str, str]) -> dict[str, str | None]:
     """What to change in an address to see another table of the same snapshot, whole."""
-    return {name: None for name in query if name != "snapshot"} | {"table": table.name}
+    return {name: None for name in query if name != NAME} | {"table": table.name}
+
+
+@register.simple_tag(takes_context=True)
+def seen_url(context: Context, name: str, *args: object) -> str:
+    """The address of a page that takes `as_of`, as of what this page shows."""
+    seen: Seen | None = context.get("seen") or None
+    return seen.url(name, *args) if seen else reverse(name, args=args)
+
+
+@register.simple_tag(takes_context=True)
+def seen_at(context: Context, seq: int | None) -> str:
+    """The address of this very page as of another snapshot; None is now."""
+    seen: Seen = context["seen"]
+    if seen.fixed:
+        return reverse("snapshot", args=[seen.workspace.pk, seq or seen.workspace.head])
+    return changed(context, {NAME: seq, "page": None})
+
+
+@register.filter
+def besides_time(query: QueryDict) -> list[tuple[str, str]]:
+    """What a form that chooses a time carries on of an address."""
+    return [(name, value) for name, values in query.lists() for value in values if name not in (NAME, "page")]
 
 
 @register.simple_tag

@@ -13,7 +13,9 @@ from connectors import anomalies
 from connectors.models import Anomaly, Workspace
 from portal.access import ACKNOWLEDGE, VIEW, demand, needs
 
+from ..asof import Seen
 from . import asked
+from .past import as_of
 
 AT_ONCE = 1000  # on a page that gives back what somebody typed
 
@@ -24,12 +26,18 @@ def of(workspace: Workspace) -> QuerySet[Anomaly]:
     return anomalies.listed().filter(snapshot__workspace=workspace).order_by(waiting, "-snapshot__seq", "-pk")
 
 
+def until(seen: Seen) -> QuerySet[Anomaly]:
+    """Those of the snapshot that a page shows and of the ones before it. What explains them may be newer."""
+    return of(seen.workspace).filter(snapshot__seq__lte=seen.snapshot.seq if seen.snapshot else 0)
+
+
 @needs(VIEW)
 @require_http_methods(["GET", "HEAD", "POST"])
-def index(request: HttpRequest, pk: int) -> HttpResponse:
+@as_of
+def index(request: HttpRequest, seen: Seen) -> HttpResponse:
     """The list; a POST says what explains some of them, and gives the form back when it cannot be taken."""
-    workspace = asked.workspace(pk)
-    context: dict[str, Any] = {"workspace": workspace, "chosen": (), "explanation": "", "refused": None}
+    workspace = seen.workspace
+    context: dict[str, Any] = {"workspace": workspace, "seen": seen, "chosen": (), "explanation": "", "refused": None}
     if request.method == "POST":
         by, chosen = demand(request, ACKNOWLEDGE), _chosen(request, workspace)
         explanation = request.POST.get("explanation", "").replace("\0", "")
@@ -39,9 +47,9 @@ def index(request: HttpRequest, pk: int) -> HttpResponse:
             context |= {"chosen": chosen, "explanation": explanation, "refused": error}
         else:
             _say(request, many)
-            return redirect("anomalies", pk)
+            return redirect(seen.url("anomalies", workspace.pk))
     size = AT_ONCE if context["refused"] else asked.PAGE
-    context["page"] = asked.page(of(workspace), request.GET, size=size)
+    context["page"] = asked.page(until(seen), request.GET, size=size)
     return render(request, "evidence/anomalies.html", context)
 
 

@@ -14,6 +14,8 @@ from django.utils.dateparse import parse_date
 
 from connectors.models import Snapshot, Workspace
 
+from .. import asof
+
 PAGE = 50
 Query = Mapping[str, Any]
 
@@ -22,21 +24,12 @@ def workspace(pk: int) -> Workspace:
     return get_object_or_404(Workspace, pk=pk)
 
 
-def newest(asked: Workspace) -> Snapshot | None:
-    """None before the first snapshot."""
-    return _of(asked).filter(seq=asked.head).first()
-
-
 def snapshot(asked: Workspace, seq: int | str) -> Snapshot:
     """Snapshot number `seq`, as an address writes it."""
     number = whole(str(seq))
     if number is None:
         raise Http404
-    return get_object_or_404(_of(asked), seq=number)
-
-
-def _of(asked: Workspace) -> QuerySet[Snapshot]:
-    return Snapshot.objects.filter(workspace=asked).select_related("workspace", "run__connection")
+    return get_object_or_404(asof.chain(asked), seq=number)
 
 
 def whole(text: str) -> int | None:

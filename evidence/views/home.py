@@ -16,6 +16,7 @@ from connectors.models import Connection, ConnectionState, SyncRun, Workspace
 from portal.access import MANAGE, VIEW, may, needs
 
 from ..health import Health, api_news, health, matters, worker
+from ..integrity import alarms
 from ..models import Artifact
 
 SHOWN = 20
@@ -33,7 +34,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "healths": healths[:SHOWN],
         "stats": _stats(healths, now),
         "connected": _connected(now),
-        "matters": [*matters(healths, now), *(api_news(healths) if may(request.user, MANAGE) else ())],
+        "matters": [*alarms(now), *matters(healths, now), *(api_news(healths) if may(request.user, MANAGE) else ())],
         "drafts": _drafts(request),
         "worker": worker(now),
         "pause": pauses.everything(),

@@ -19,17 +19,18 @@ from connectors.spec import ReportSpec, Row, Table
 from portal.access import CAPTURE, EXPORT, VIEW, demand, needs
 
 from .. import artifacts, reports, tables
+from ..asof import NAME, Seen
 from ..document import Document
 from ..health import health
 from ..seal import seal
 from ..text import visible
 from . import asked
 from .exporting import download
+from .past import as_of
 from .workspaces import draw
 
 MOST_ROWS = 2_000  # of a table that can be asked for in parts, before only one part is shown
 ONLY = "only-"  # begins the parameter that names a part
-RECENT = 30  # snapshots to choose from
 
 # Tables that were seen to be longer than MOST_ROWS, so that they are not read again to find out. A snapshot's
 # report never changes, so nothing here grows stale.
@@ -46,11 +47,13 @@ def index(request: HttpRequest) -> HttpResponse:
 
 @needs(VIEW)
 @require_safe
-def report(request: HttpRequest, pk: int, name: str) -> HttpResponse:
-    workspace = asked.workspace(pk)
-    spec, snapshot = _spec(workspace, name), _snapshot(workspace, request.GET)
+@as_of
+def report(request: HttpRequest, seen: Seen, name: str) -> HttpResponse:
+    workspace, snapshot = seen.workspace, seen.snapshot
+    spec = _spec(workspace, name)
     context: dict[str, Any] = {
         "workspace": workspace,
+        "seen": seen,
         "spec": spec,
         "reports": registry.get(workspace.connector).reports,
         "snapshot": snapshot,
@@ -58,20 +61,17 @@ def report(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     if snapshot is None:
         return render(request, "evidence/report_empty.html", context)
     document, shown = _shown(snapshot, name, request.GET)
-    recent = Snapshot.objects.filter(workspace=workspace).order_by("-seq")
     context |= {
         "document": document,
         "seal": seal(snapshot, document.provenance),
-        "drawing": draw(document.report.flow, reverse("report", args=[pk, name])),
+        "drawing": draw(document.report.flow, reverse("report", args=[workspace.pk, name]), seen.keep),
         "shown": shown,
         "selection": tables.select(shown.table, request.GET, shown.rows) if shown else None,
-        "recent": list(recent.values_list("seq", "published_at")[:RECENT]),
-        "newest": snapshot.seq == workspace.head,
-        "export_base": reverse("report", args=[pk, name]) + "export.",
-        "export_query": urlencode({"snapshot": snapshot.seq}),
+        "export_base": reverse("report", args=[workspace.pk, name]) + "export.",
+        "export_query": urlencode({NAME: snapshot.seq}),  # what was seen, also if a newer one comes meanwhile
         "csv_rows": len(shown.rows) if shown and not shown.part else None,
         "more_than": MOST_ROWS,
-        "keep": [("snapshot", request.GET.get("snapshot")), ("table", request.GET.get("table"))]
+        "keep": [*seen.keep.items(), ("table", request.GET.get("table"))]
         + ([(f"{ONLY}{shown.table.partition}", shown.part)] if shown and shown.part else []),
     }
     return render(request, "evidence/report.html", context)
@@ -82,12 +82,6 @@ def _spec(workspace: Workspace, name: str) -> ReportSpec:
         if spec.name == name:
             return spec
     raise Http404
-
-
-def _snapshot(workspace: Workspace, query: Mapping[str, Any]) -> Snapshot | None:
-    """The snapshot that is asked for, the newest one if none is; None when there is none at all."""
-    said = str(query.get("snapshot", ""))
-    return asked.snapshot(workspace, said) if said else asked.newest(workspace)
 
 
 # --- one table of the report --------------------------------------------------------------------
@@ -145,12 +139,12 @@ def _parts(document: Document, table: Table) -> tuple[tuple[str, str], ...]:
 
 @needs(CAPTURE)
 @require_POST
-def capture(request: HttpRequest, pk: int, name: str) -> HttpResponse:
-    workspace = asked.workspace(pk)
-    snapshot = _snapshot(workspace, request.POST)
+@as_of
+def capture(request: HttpRequest, seen: Seen, name: str) -> HttpResponse:
+    workspace, snapshot = seen.workspace, seen.snapshot
     if snapshot is None:
         messages.warning(request, "There is no snapshot yet, so there is nothing to keep. Sync the workspace first.")
-        return redirect("report", pk, _spec(workspace, name).name)
+        return redirect("report", workspace.pk, _spec(workspace, name).name)
     artifact = artifacts.capture(
         snapshot,
         _spec(workspace, name).name,
@@ -165,9 +159,9 @@ def capture(request: HttpRequest, pk: int, name: str) -> HttpResponse:
 
 @needs(EXPORT)
 @require_GET
-def export(request: HttpRequest, pk: int, name: str, fmt: str) -> HttpResponseBase:
-    workspace = asked.workspace(pk)
-    spec, snapshot = _spec(workspace, name), _snapshot(workspace, request.GET)
-    if snapshot is None:
+@as_of
+def export(request: HttpRequest, seen: Seen, name: str, fmt: str) -> HttpResponseBase:
+    spec = _spec(seen.workspace, name)
+    if seen.snapshot is None:
         raise Http404
-    return download(request, reports.document(snapshot, spec.name), fmt, snapshot)
+    return download(request, reports.document(seen.snapshot, spec.name), fmt, seen.snapshot)

@@ -1,27 +1,36 @@
-"""One snapshot: what its signed header says, proved now, with its coverage and the receipts of its requests."""
+"""One snapshot: what its signed header says, proved now, with its coverage and the receipts of its requests.
+
+The address names it; with `as_of` it leads to the snapshot that this means.
+"""
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from connectors import locker
 from connectors.models import Change, Receipt
 from portal.access import VIEW, needs
 
+from ..asof import NAME, Seen
 from ..seal import seal
 from . import anomalies, asked
+from .past import as_of
 
 RECEIPTS = 50
 
 
 @needs(VIEW)
 @require_safe
-def snapshot(request: HttpRequest, pk: int, seq: int) -> HttpResponse:
-    workspace = asked.workspace(pk)
+@as_of
+def snapshot(request: HttpRequest, seen: Seen, seq: int) -> HttpResponse:
+    workspace = seen.workspace
+    if NAME in request.GET and seen.snapshot is not None:
+        return redirect("snapshot", workspace.pk, seen.snapshot.seq)
     found = asked.snapshot(workspace, seq)
     changes = Change.objects.filter(workspace=workspace, seq=found.seq)
     context = {
         "workspace": workspace,
+        "seen": Seen(workspace, found, str(seq) if seq < workspace.head else "", fixed=True),
         "snapshot": found,
         "header": locker.header_of(found),
         "seal": seal(found),

@@ -1,10 +1,10 @@
 """Workspaces: the list, and the overview of one with its data flow, coverage, snapshots and runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count, Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -14,17 +14,19 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 
 from connectors import missed, pauses, registry, runs
-from connectors.models import Change, Connection, ConnectionState, Snapshot, SyncRun, Workspace
+from connectors.models import Connection, ConnectionState, Snapshot, SyncRun, Workspace
 from connectors.spec import Flow
 from portal import access
 from portal.access import SYNC, VIEW, needs
 
 from .. import flow as drawing
 from .. import reports
+from ..asof import Seen, changes
 from ..health import health
 from ..seal import seal
 from ..text import visible
 from . import anomalies, asked
+from .past import as_of
 
 SNAPSHOTS = 10
 RUNS = 10
@@ -49,61 +51,70 @@ def index(request: HttpRequest) -> HttpResponse:
 
 @needs(VIEW)
 @require_safe
-def overview(request: HttpRequest, pk: int) -> HttpResponse:
-    workspace = asked.workspace(pk)
-    (found,) = health([workspace], timezone.now())
-    snapshots = Snapshot.objects.filter(workspace=workspace).defer("header", "signature").select_related("run")
-    page = asked.page(snapshots.order_by("-seq"), request.GET, size=SNAPSHOTS)
+@as_of
+def overview(request: HttpRequest, seen: Seen) -> HttpResponse:
+    workspace, snapshot = seen.workspace, seen.snapshot
+    last = snapshot.seq if snapshot else 0
+    held = Snapshot.objects.filter(workspace=workspace, seq__lte=last).defer("header", "signature")
+    page = asked.page(held.select_related("run").order_by("-seq"), request.GET, size=SNAPSHOTS)
     context = {
         "workspace": workspace,
-        "health": found,
+        "seen": seen,
         "reports": registry.get(workspace.connector).reports,
         "page": page,
-        "changes": changes([snapshot.seq for snapshot in page], workspace),
-        "runs": SyncRun.objects.filter(connection__workspace=workspace)
-        .select_related("connection", "snapshot")
-        .defer("snapshot__header")
-        .order_by("-pk")[:RUNS],
-        "missed": missed.listed().filter(connection__workspace=workspace)[:RUNS],
-        "pause": pauses.everything(),
-        "odd": anomalies.of(workspace)[:ODD],
-        "now": timezone.now(),
+        "changes": changes(workspace, [each.seq for each in page]),
+        "odd": anomalies.until(seen)[:ODD],
     }
-    if found.snapshot is not None:
-        context |= {"seal": seal(found.snapshot)} | _first_report(found.snapshot)
+    if snapshot is not None:
+        context |= {"seal": seal(snapshot)} | _first_report(snapshot, seen)
+    context |= _now(workspace) if not seen.past else {"runs": _runs().filter(snapshot=snapshot)}
     return render(request, "evidence/workspace.html", context)
 
 
-def _first_report(snapshot: Snapshot) -> dict[str, Any]:
+def _now(workspace: Workspace) -> dict[str, Any]:
+    """How the workspace is doing. It belongs to no snapshot, so a page of the past leaves it out."""
+    now = timezone.now()
+    (found,) = health([workspace], now)
+    return {
+        "health": found,
+        "runs": _runs().filter(connection__workspace=workspace)[:RUNS],
+        "missed": missed.listed().filter(connection__workspace=workspace)[:RUNS],
+        "pause": pauses.everything(),
+        "now": now,
+    }
+
+
+def _runs() -> QuerySet[SyncRun]:
+    return SyncRun.objects.select_related("connection", "snapshot").defer("snapshot__header").order_by("-pk")
+
+
+def _first_report(snapshot: Snapshot, seen: Seen) -> dict[str, Any]:
     """The facts and the drawing of the report that the connector names first."""
     specs = registry.get(snapshot.workspace.connector).reports
     if not specs:
         return {}
     document = reports.document(snapshot, specs[0].name)
     address = reverse("report", args=[snapshot.workspace_id, specs[0].name])
-    return {"document": document, "drawing": draw(document.report.flow, address), "drawn": specs[0]}
+    return {"document": document, "drawing": draw(document.report.flow, address, seen.keep), "drawn": specs[0]}
 
 
-def draw(flow: Flow | None, address: str) -> SafeString:
-    """The drawing with each box leading to the rows of `address` that name it; "" when there is nothing to draw."""
-    return SafeString(drawing.draw(flow, link=_link(flow, address))) if flow else SafeString("")
+def draw(flow: Flow | None, address: str, keep: Mapping[str, str] | None = None) -> SafeString:
+    """The drawing with each box leading to the rows of `address` that name it; "" when there is nothing to draw.
+
+    `keep`: what these links carry on.
+    """
+    return SafeString(drawing.draw(flow, link=_link(flow, address, keep or {}))) if flow else SafeString("")
 
 
-def _link(flow: Flow, address: str) -> Callable[[str], str]:
+def _link(flow: Flow, address: str, keep: Mapping[str, str]) -> Callable[[str], str]:
     titles = {node.key: node.title for node in flow.nodes}
 
     def link(key: str) -> str:
         group = key.split(":", 2)[2].removesuffix(":gap") if key.startswith("group:") else ""
         words = visible(titles.get(key, group))
-        return f"{address}?{urlencode({'q': words[:100]})}" if words and words != "…" else ""
+        return f"{address}?{urlencode({**keep, 'q': words[:100]})}" if words and words != "…" else ""
 
     return link
-
-
-def changes(seqs: list[int], workspace: Workspace) -> dict[int, int]:
-    """How many records each of these snapshots added, changed or removed."""
-    rows = Change.objects.filter(workspace=workspace, seq__in=seqs).order_by().values_list("seq")
-    return dict(rows.annotate(many=Count("pk")))
 
 
 @needs(SYNC)

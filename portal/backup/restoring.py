@@ -20,7 +20,9 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, models, tran
 
 from connectors import rekeying, runs
 from connectors.models import ACTIVE_STATES, RunState, SyncRun
-from portal import audit, canon, keys
+from evidence import verifications
+from portal import audit, canon, keys, ledger
+from portal.models import LedgerEntry
 
 from . import FILES, PRIVATE, TABLES, TRUSTED, Refused, lockbox
 from .archive import Archive
@@ -44,24 +46,37 @@ class Restored:
     other_fingerprints: bool
 
 
-def restore(archive: Archive, now: datetime, *, trust: bool = False, passphrase: str = "", tell: Tell) -> Restored:
+@dataclass(frozen=True)
+class Wish:
+    """trust: the backup's public keys are trusted from now on; new_key: the key that signs here may be one that no
+    key of the backup has signed in; passphrase: takes private keys out."""
+
+    trust: bool = False
+    new_key: bool = False
+    passphrase: str = ""
+
+
+def restore(archive: Archive, now: datetime, wish: Wish, tell: Tell) -> Restored:
     """Proves the archive, then fills the portal, which must be empty. Raises Refused, and then nothing was restored."""
     _must_fit(archive)
     must_be_empty()
     sha256 = archive.check()
-    if passphrase:
-        _put_private_keys(archive, passphrase, tell)
+    if wish.passphrase:
+        _put_private_keys(archive, wish.passphrase, tell)
     try:
         with transaction.atomic():
             must_be_empty()
             rows = sum(_fill(table, archive, tell) for table in kept())
             connections[DEFAULT_DB_ALIAS].check_constraints()
             _reset_sequences()
+            if not wish.new_key:
+                _must_sign_with_a_known_key()
             interrupted = _end_runs(now)
+            verifications.interrupt(now)
             made = str(archive.manifest["made_at"])
             audit.record(audit.Action.RESTORED, actor=None, at=now, made=made, sha256=sha256, rows=rows)
             _put_files(archive)
-            if trust:
+            if wish.trust:
                 _trust(archive)
     except (DatabaseError, ValueError, OverflowError) as error:
         said = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
@@ -149,6 +164,20 @@ def _end_runs(now: datetime) -> int:
     for run in SyncRun.objects.filter(state__in=ACTIVE_STATES).select_related("connection"):
         ended += runs.end(run, RunState.ABANDONED, now, code="restore-interrupted", detail=INTERRUPTED)
     return ended
+
+
+def _must_sign_with_a_known_key() -> None:
+    """What another key seals breaks the ledger for good: `verify` would find every later entry signed by a stranger."""
+    try:
+        name, _ = canon.sign(b"restore")
+    except canon.NoSigningKey:
+        return  # this machine seals nothing
+    if LedgerEntry.objects.exists() and not ledger.signed_in(name):
+        raise Refused(
+            f"The signing key here ({name}) is not one that the backup's ledger knows, so nothing was restored. Put the "
+            "signing key of the backed-up portal in its place (--with-keys takes it out of the backup, if it is there) "
+            "and run this again. If it is lost, --new-signing-key goes on with the key here, and verify names the break."
+        )
 
 
 # --- keys -----------------------------------------------------------------------------------------------------

@@ -1,12 +1,10 @@
 """Checks of the database and the disk: whether they answer, are whole, can be written, and have room."""
 
-import re
 import shutil
 import tempfile
 from datetime import datetime
 from pathlib import Path
 
-from django.apps import apps
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import Error, NotSupportedError, connection, transaction
@@ -15,7 +13,7 @@ from django.utils.crypto import get_random_string
 
 from connectors.models import Snapshot
 
-from ..canon import WriteOnce, write_once_triggers
+from ..canon import unguarded
 from ..templatetags.portal import size
 from .findings import Seen, fail, moot, warn, well
 
@@ -81,28 +79,12 @@ def can_be_written(now: datetime) -> Seen:
     return well("A row could be written, and was taken back.")
 
 
-_CREATED = re.compile(r"CREATE TRIGGER (\w+)")
-
-
 def evidence_is_written_once() -> Seen:
-    """Each write-once table has its triggers."""
-    tables = [model._meta.db_table for model in apps.get_models() if issubclass(model, WriteOnce)]
-    wanted = {
-        found[1]
-        for table in tables
-        for statement, _ in write_once_triggers(table, connection.vendor)
-        if (found := _CREATED.match(statement))
-    }
-    if connection.vendor == "sqlite":
-        query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-    else:
-        query = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        there = {row[0] for row in cursor.fetchall()}
-    if gone := sorted(wanted - there):
-        return fail(f"These triggers are missing: {', '.join(gone)}.", code="triggers-missing")
-    return well(f"The {len(tables)} tables that are written once refuse changes and deletions.")
+    """Each write-once table has its triggers, as they were made."""
+    bare, many = unguarded(connection)
+    if bare:
+        return fail(f"Triggers are missing or were changed: {', '.join(bare)}.", code="triggers-missing")
+    return well(f"The {many} tables that are written once refuse changes and deletions.")
 
 
 def migrations_agree() -> Seen:

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Q
 
 from connectors.models import Snapshot, Workspace
-from evidence import reports
+from evidence import asof, reports
 from evidence.document import Document, ExportError
 from evidence.exports import csv, json, pdf
 from portal import audit
@@ -20,12 +20,12 @@ USAGE = 2
 
 class Command(BaseCommand):
     requires_system_checks = []  # scripts call it often; `manage.py check` and the tests run them
-    help = "Writes a report of a workspace's newest snapshot, or of the one named. Exit codes: 0 done, 2 bad usage."
+    help = "Writes a report of a workspace's newest snapshot, or as of another. Exit codes: 0 done, 2 bad usage."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="which report, for instance data-flow")
         parser.add_argument("--workspace", required=True, help="its number, slug, id in the service, or name")
-        parser.add_argument("--snapshot", type=int, default=0, help="number of the snapshot (default: the newest)")
+        parser.add_argument("--as-of", default="", help="a snapshot's number, a date or a time (default: the newest)")
         parser.add_argument("--format", choices=["csv", "pdf", "json"], default="csv")
         parser.add_argument("--table", default="", help="which table, for CSV (default: the report's first)")
         parser.add_argument("--bom", action="store_true", help="begin a CSV with a byte order mark, for old Excel")
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         parser.add_argument("--output", default="", help="a file to write; standard output when left out")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        snapshot = newest(find(options["workspace"]), options["snapshot"])
+        snapshot = seen(find(options["workspace"]), options["as_of"])
         try:
             document = reports.document(snapshot, options["name"])
         except KeyError:
@@ -86,11 +86,12 @@ def find(name: str) -> Workspace:
     return found[0]
 
 
-def newest(workspace: Workspace, seq: int) -> Snapshot:
+def seen(workspace: Workspace, said: str) -> Snapshot:
+    """The snapshot that `--as-of` means; CommandError when there is none."""
     try:
-        known = Snapshot.objects.select_related("workspace")
-        found: Snapshot = known.get(workspace=workspace, seq=seq or workspace.head)
-    except Snapshot.DoesNotExist:
-        which = f"snapshot {seq}" if seq else "snapshot yet: sync it first"
-        raise CommandError(f"“{workspace}” has no {which}.", returncode=USAGE) from None
+        found = asof.find(workspace, said.strip()).snapshot
+    except asof.Refused as why:
+        raise CommandError(f"{why.code}: {why}", returncode=USAGE) from None
+    if found is None:
+        raise CommandError(f"“{workspace}” has no snapshot yet: sync it first.", returncode=USAGE)
     return found

@@ -12,7 +12,7 @@ from django.utils import timezone
 from portal import audit, readiness
 from portal.backup import PRIVATE, Refused
 from portal.backup.archive import Archive
-from portal.backup.restoring import Restored, must_be_empty, public_keys, restore
+from portal.backup.restoring import Restored, Wish, must_be_empty, public_keys, restore
 from portal.backup.tables import one_line
 from portal.backup.writing import heads
 from portal.doctor.storage import words
@@ -33,6 +33,7 @@ class Command(BaseCommand):
         add = parser.add_argument
         add("file", type=Path, metavar="FILE", help="what `manage.py backup` has written")
         add("--trust-keys", action="store_true", help="trust the public keys in the backup from now on")
+        add("--new-signing-key", action="store_true", help="go on with the key here where the old one is lost")
         add("--with-keys", action="store_true", help="also take the private keys out, beside those in use")
         add("--passphrase-stdin", action="store_true", help="the same, with the passphrase from standard input")
 
@@ -44,8 +45,8 @@ class Command(BaseCommand):
                 must_be_empty()
                 readiness.migrate()
                 self._say_what_it_is(archive)
-                now, trust = timezone.now(), options["trust_keys"]
-                done = restore(archive, now, trust=trust, passphrase=passphrase, tell=self._tell)
+                wish = Wish(options["trust_keys"], options["new_signing_key"], passphrase)
+                done = restore(archive, timezone.now(), wish, self._tell)
                 self._say_what_is_left(done, locked=PRIVATE in archive.members and not passphrase)
         except (Refused, OSError) as error:
             raise CommandError(str(error), returncode=USAGE) from None
