@@ -513,7 +513,7 @@ def test_a_passphrase_is_asked_for_and_never_guessed(
 def test_private_keys_are_put_beside_those_in_use(
     packed: Packed, settings: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    """And with a key that the ledger does not know nothing is restored, until somebody says that the old one is lost."""
+    """And with a key that the ledger does not know nothing is restored, until somebody says that the old is lost."""
     settings.DATA_DIR, settings.SIGNING_KEY_FILE = tmp_path, tmp_path / "signing.key"
     keys.make_signing_key(tmp_path / "signing.key")
     own = (tmp_path / "signing.key").read_bytes()

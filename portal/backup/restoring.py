@@ -174,9 +174,10 @@ def _must_sign_with_a_known_key() -> None:
         return  # this machine seals nothing
     if LedgerEntry.objects.exists() and not ledger.signed_in(name):
         raise Refused(
-            f"The signing key here ({name}) is not one that the backup's ledger knows, so nothing was restored. Put the "
-            "signing key of the backed-up portal in its place (--with-keys takes it out of the backup, if it is there) "
-            "and run this again. If it is lost, --new-signing-key goes on with the key here, and verify names the break."
+            f"The signing key here ({name}) is not one that the backup's ledger knows, so nothing was restored. Put "
+            "the signing key of the backed-up portal in its place (--with-keys takes it out of the backup, if it is "
+            "there) and run this again. If it is lost, --new-signing-key goes on with the key here, and verify names "
+            "the break."
         )
 
 
