@@ -1,11 +1,13 @@
 """The portal's pages. Their names are what templates and other rooms link to."""
 
-from django.urls import path
+from django.urls import path, register_converter
 
+from .keys import KeyConverter
 from .views import (
     anomalies,
     artifacts,
     auditlog,
+    changes,
     help,
     home,
     integrity,
@@ -17,6 +19,8 @@ from .views import (
     workspaces,
 )
 
+register_converter(KeyConverter, "key")
+
 urlpatterns = [
     path("", home.home, name="home"),
     path("sources/", sources.index, name="sources"),
@@ -26,6 +30,10 @@ urlpatterns = [
     path("workspaces/<int:pk>/sync/", workspaces.sync_now, name="sync-now"),
     path("workspaces/<int:pk>/snapshots/<int:seq>/", snapshots.snapshot, name="snapshot"),
     path("workspaces/<int:pk>/anomalies/", anomalies.index, name="anomalies"),
+    path("workspaces/<int:pk>/changes/", changes.index, name="changes"),
+    path("workspaces/<int:pk>/changes/export.<slug:fmt>", changes.export, name="changes-export"),
+    path("workspaces/<int:pk>/changes/timeline/", changes.times, name="timeline"),
+    path("workspaces/<int:pk>/records/<slug:stream>/<key:key>/", changes.record, name="record"),
     path("reports/", reports.index, name="reports"),
     path("workspaces/<int:pk>/reports/<slug:name>/", reports.report, name="report"),
     path("workspaces/<int:pk>/reports/<slug:name>/keep/", reports.capture, name="capture"),

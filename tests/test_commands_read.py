@@ -27,9 +27,10 @@ def synced(django_db_setup: None, django_db_blocker: Any) -> Iterator[Workspace]
 @pytest.mark.parametrize("name", ["data-flow", "sources", "destinations", "tracking-plans", "people"])
 def test_every_report_in_every_format_twice_the_same(synced: Workspace, tmp_path: Path, name: str, form: str) -> None:
     written = []
-    for at in (1, 2):
+    for at, said in (1, ""), (2, "1"):
         target = tmp_path / f"{at}.{form}"
-        call_command("report", name, workspace=synced.slug, format=form, output=str(target), stderr=StringIO())
+        options = {"workspace": synced.slug, "as_of": said, "format": form, "output": str(target)}
+        call_command("report", name, **options, stderr=StringIO())
         written.append(target.read_bytes())
     assert written[0] == written[1]
     assert len(written[0]) > 500

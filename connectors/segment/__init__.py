@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from ..spec import Connector, Exposure, Identity, Json, Record, Region, Unexpected
-from . import guide, reports, streams
+from . import guide, reports, streams, wording
 
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb"
 _LONGEST_TOKEN = 512
@@ -112,6 +112,8 @@ connector = Connector(
     wait=_wait,
     clean=_clean,
     fault=_fault,
+    wordings=wording.ALL,
+    trail=wording.TRAIL,
     secrets=re.compile(r"sgp_[A-Za-z0-9]{20,}"),
     exposed=(WRITE_KEYS,),
 )

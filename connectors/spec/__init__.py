@@ -1,7 +1,8 @@
 """What a connector declares, and the words the whole portal shares. No Django, no network.
 
 A connector is a folder that exposes one frozen `Connector`. Everything else is read from here: streams (what is
-asked, what survives redaction), reports (pure views of a snapshot), the guide (steps and hints) and the errors.
+asked, what survives redaction), reports (pure views of a snapshot), wordings (how changes are told), the guide (steps
+and hints) and the errors.
 """
 
 from .connector import Connector, Exposure, Identity, Region
@@ -52,8 +53,21 @@ from .streams import (
     fields,
     one_of,
 )
+from .wording import (
+    ABSENT,
+    AuditTrail,
+    Beside,
+    Compare,
+    Difference,
+    Event,
+    Trail,
+    Wording,
+    name_of,
+    no_name,
+)
 
 __all__ = [
+    "ABSENT",
     "ANOMALIES",
     "CODE",
     "COUNT",
@@ -67,15 +81,20 @@ __all__ = [
     "UNREADABLE",
     "WHOLE",
     "Actor",
+    "AuditTrail",
+    "Beside",
     "Busy",
     "Cell",
     "Column",
+    "Compare",
     "Connector",
     "ConnectorError",
     "Coverage",
     "Covered",
     "Denied",
+    "Difference",
     "Edge",
+    "Event",
     "Exposure",
     "Flow",
     "Given",
@@ -105,10 +124,14 @@ __all__ = [
     "Stream",
     "Table",
     "TokenRole",
+    "Trail",
     "Unexpected",
     "View",
     "Way",
+    "Wording",
     "fields",
+    "name_of",
+    "no_name",
     "one_of",
     "standing",
 ]

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .errors import NotDeclared
 from .guide import Guide
 from .reports import ReportSpec
 from .streams import Group, Json, Paging, Record, Stream
+from .wording import AuditTrail, Wording
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ class Connector:
     clean     what a person pasted -> the token in it
     fault     what is wrong with a token's shape, "" when nothing is; never quotes it
     secrets   finds tokens of this service in free text, for redaction
+    wordings  stream -> how changes of its records are told; the others get a plain one
+    trail     its own audit trail, None when it has none
     exposed   what a check counts besides, so that somebody sees whether the token is shown more than it needs
     """
 
@@ -80,6 +83,8 @@ class Connector:
     fault: Callable[[str], str]
     secrets: re.Pattern[str]
     docs: str = ""
+    wordings: Mapping[str, Wording] = field(default_factory=dict)
+    trail: AuditTrail | None = None
     exposed: tuple[Exposure, ...] = ()
 
     def __post_init__(self) -> None:
@@ -101,6 +106,7 @@ class Connector:
             strange = set(report.streams) - set(names)
             if strange:
                 raise NotDeclared(f"{self.slug}: report {report.name} needs unknown stream {sorted(strange)[0]}")
+        self._refuse_strange_words(names)
         self._refuse_strange_rights(names)
 
     def _refuse_strange_rights(self, names: Collection[str]) -> None:
@@ -111,6 +117,11 @@ class Connector:
         for exposure in self.exposed:
             if exposure.stream not in names or self.stream(exposure.stream).parents:
                 raise NotDeclared(f"{self.slug}: {exposure.name} stands in no listing of its own")
+
+    def _refuse_strange_words(self, names: Collection[str]) -> None:
+        told = {place.stream for wording in self.wordings.values() for place in wording.beside} | set(self.wordings)
+        if strange := (told | ({self.trail.stream} if self.trail else set())) - set(names):
+            raise NotDeclared(f"{self.slug}: words are declared for an unknown stream {sorted(strange)[0]}")
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -123,6 +134,10 @@ class Connector:
 
     def stream(self, name: str) -> Stream:
         return next(stream for stream in self.streams if stream.name == name)
+
+    def wording(self, name: str) -> Wording:
+        """How changes of a stream's records are told."""
+        return self.wordings.get(name) or Wording(noun=f"record of {self.stream(name).title.lower()}")
 
     def report(self, name: str) -> ReportSpec:
         return next(report for report in self.reports if report.name == name)

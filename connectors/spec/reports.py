@@ -26,12 +26,16 @@ Row = tuple[Cell, ...]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`kind` decides alignment, sorting and type face; `filter` offers its values as a filter."""
+    """`kind` decides alignment, sorting and type face; `filter` offers its values as a filter.
+
+    record  the stream whose records the values are the keys of, "" when they are none
+    """
 
     name: str
     title: str
     kind: Literal["text", "id", "number", "time", "list"] = "text"
     filter: bool = False
+    record: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Template tags of the evidence pages: what rows of the database and of reports read like."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,17 +15,32 @@ from django.utils.safestring import SafeString
 
 from connectors import display, registry, troubleshooting
 from connectors.models import Anomaly, Connection, MissedRun, SyncRun
-from connectors.spec import ANOMALIES, Actor, Coverage, Covered, Hint, Part, State, Table, standing
+from connectors.records import key_part
+from connectors.spec import (
+    ANOMALIES,
+    Actor,
+    Column,
+    Coverage,
+    Covered,
+    Difference,
+    Hint,
+    Json,
+    Part,
+    State,
+    Table,
+    standing,
+)
 from portal import ledger
 from portal.models import LedgerEntry
+from portal.templatetags.portal import cell, changed
 
-from .. import integrity
-from portal.templatetags.portal import changed
-
+from .. import changes, integrity
 from ..asof import NAME, Seen
+from ..changes import Told
 from ..completeness import account, figures
 from ..models import Verification
 from ..progress import Progress, progress
+from ..text import visible
 
 register = template.Library()
 
@@ -172,6 +188,49 @@ def besides_time(query: QueryDict) -> list[tuple[str, str]]:
     return [(name, value) for name, values in query.lists() for value in values if name not in (NAME, "page")]
 
 
+@register.simple_tag(takes_context=True)
+def report_cell(context: Context, value: Any, column: Column) -> SafeString:
+    """One cell of a report; where it is a record's key, it leads to the record's history."""
+    shown = cell(value, column.kind)
+    workspace = context.get("workspace")
+    if not column.record or workspace is None or not isinstance(value, str) or not value:
+        return shown
+    address = reverse("record", args=[workspace.pk, column.record, key_part(value)])
+    return format_html('<a href="{}">{}</a>', address, shown)
+
+
 @register.simple_tag
 def code_link(code: str) -> SafeString:
     return format_html('<a href="{}"><code>{}</code></a>', reverse("troubleshooting-code", args=[code]), code)
+
+
+# --- changes ------------------------------------------------------------------------------------
+
+
+@register.filter
+def first_differences(told: Told, most: int) -> tuple[Difference, ...]:
+    return told.differences[:most]
+
+
+@register.filter
+def more_differences(told: Told, most: int) -> int:
+    return max(0, len(told.differences) - most)
+
+
+@register.filter
+def stood(value: Json) -> str | None:
+    """A value of a record for a table, None where nothing stands."""
+    text = changes.cell(value)
+    return None if text is None else visible(text)
+
+
+@register.filter
+def raw(record: Json) -> str:
+    """A record as JSON, its keys in the order of the stored form."""
+    return visible(json.dumps(record, ensure_ascii=False, sort_keys=True, indent=1))
+
+
+@register.filter
+def seen(text: str) -> str:
+    """A text from outside with what hides or reorders it shown as escapes."""
+    return visible(text)

@@ -47,7 +47,8 @@ def as_of(
 def _tidy(request: HttpRequest) -> str | None:
     """The address with NAME in one word: after the form of two fields, or an old link. None when it is so already."""
     query = request.GET
-    if request.method == "POST" or not {OLD, CLOCK} & query.keys() and query.get(NAME) != "":
+    crooked = {OLD, CLOCK} & query.keys() or query.get(NAME) == ""
+    if request.method == "POST" or not crooked:
         return None
     said, clock = query.get(NAME) or query.get(OLD, ""), query.get(CLOCK, "")
     kept = query.copy()

@@ -13,7 +13,7 @@ NEITHER = State("na", "Neither", "The catalogue names neither cloud mode nor dev
 
 DESTINATION_COLUMNS = (
     Column("name", "Name"),
-    Column("id", "Id", "id"),
+    Column("id", "Id", "id", record="destinations"),
     Column("kind", "Kind", filter=True),
     Column("categories", "Categories", "list", filter=True),
     Column("enabled", "Enabled", filter=True),
@@ -30,7 +30,7 @@ DESTINATION_COLUMNS = (
 )
 WAREHOUSE_COLUMNS = (
     Column("name", "Name"),
-    Column("id", "Id", "id"),
+    Column("id", "Id", "id", record="warehouses"),
     Column("kind", "Kind", filter=True),
     Column("enabled", "Enabled", filter=True),
     Column("sources", "Connected sources", "list"),

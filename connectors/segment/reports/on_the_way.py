@@ -9,7 +9,7 @@ from .inventory import Inventory
 
 DESTINATION_COLUMNS = (
     Column("name", "Name"),
-    Column("id", "Id", "id"),
+    Column("id", "Id", "id", record="destinations"),
     Column("kind", "Kind", filter=True),
     Column("enabled", "Enabled", filter=True),
     Column("source", "Source", filter=True),
@@ -48,7 +48,7 @@ MAPPING_COLUMNS = (
 )
 TRANSFORMATION_COLUMNS = (
     Column("name", "Name"),
-    Column("id", "Id", "id"),
+    Column("id", "Id", "id", record="transformations"),
     Column("enabled", "Enabled", filter=True),
     Column("source", "Source", filter=True),
     Column("source_id", "Source id", "id"),

@@ -12,7 +12,7 @@ GROUP_INVITES, CREDENTIALS = "group_invites", "credentials"
 PEOPLE_COLUMNS = (
     Column("name", "Name"),
     Column("email", "E-mail"),
-    Column("id", "Id", "id"),
+    Column("id", "Id", "id", record="users"),
     Column("owner", "Workspace Owner", filter=True),
     Column("direct", "Roles held directly", "list", filter=True),
     Column("groups", "Groups", "list", filter=True),
@@ -33,7 +33,7 @@ RIGHT_COLUMNS = (
 )
 GROUP_COLUMNS = (
     Column("name", "Name"),
-    Column("id", "Id", "id"),
+    Column("id", "Id", "id", record="groups"),
     Column("count", "Members counted by Segment", "number"),
     Column("members", "Members", "list"),
     Column("roles", "Roles", "list", filter=True),
@@ -44,7 +44,7 @@ INVITATION_COLUMNS = (
 )
 CREDENTIAL_COLUMNS = (
     Column("name", "Name"),
-    Column("id", "Id", "id"),
+    Column("id", "Id", "id", record="credentials"),
     Column("type", "For", filter=True),
     Column("created", "Created", "time"),
     Column("updated", "Updated", "time"),

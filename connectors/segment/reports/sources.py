@@ -9,7 +9,7 @@ from .inventory import PLANS, Inventory
 NONE_SEEN = State("na", "None visible", "Segment shows write keys only to a Source Admin: this is no proof of none.")
 COLUMNS = (
     Column("name", "Name"),
-    Column("id", "Id", "id"),
+    Column("id", "Id", "id", record="sources"),
     Column("slug", "Slug", "id"),
     Column("kind", "Kind", filter=True),
     Column("categories", "Categories", "list", filter=True),

@@ -10,7 +10,7 @@ from .inventory import PLANS, Inventory
 RULES = "tracking_plan_rules"
 PLAN_COLUMNS = (
     Column("name", "Name"),
-    Column("id", "Id", "id"),
+    Column("id", "Id", "id", record="tracking_plans"),
     Column("type", "Type", filter=True),
     Column("description", "Description"),
     Column("rules", "Rules", "number"),
