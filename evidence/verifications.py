@@ -150,8 +150,17 @@ def recover(now: datetime) -> int:
     silent = Q(state=Outcome.RUNNING, heartbeat_at__lt=now - LOST_AFTER)
     forgotten = Q(state=Outcome.QUEUED, queued_at__lt=now - NEVER_BEGUN)
     why = "The worker that carried it out stopped without a word. The next verification begins anew."
-    lost = Verification.objects.filter(silent | forgotten)
-    return lost.update(state=Outcome.LOST, active=None, finished_at=now, detail=why)
+    return _lose(Verification.objects.filter(silent | forgotten), now, why)
+
+
+def interrupt(now: datetime) -> int:
+    """After a restore: whoever was at work then is not any more; returns how many that were."""
+    under_way = Verification.objects.filter(state__in=(Outcome.QUEUED, Outcome.RUNNING))
+    return _lose(under_way, now, "The portal was restored from a backup that was made while it was under way.")
+
+
+def _lose(rows: QuerySet[Verification], now: datetime, why: str) -> int:
+    return rows.update(state=Outcome.LOST, active=None, finished_at=now, detail=why)
 
 
 def start_due(now: datetime) -> bool:

@@ -47,6 +47,8 @@ class Action(StrEnum):
     VERIFICATION_REQUESTED = "verification requested"
     VERIFIED = "verified"
     KEYS_ROTATED = "keys rotated"
+    BACKUP_MADE = "backup made"
+    RESTORED = "restored from a backup"
     KEY_ADDED = "signing key added"
     KEY_RETIRED = "signing key retired"
     SYNC_MISSED = "sync missed"
@@ -78,6 +80,8 @@ SEALED = (
     Action.ERASED,
     Action.RETENTION_CHANGED,
     Action.RETAINED,
+    Action.BACKUP_MADE,
+    Action.RESTORED,
 )
 
 

@@ -38,6 +38,12 @@ Spoil = Callable[[Any], object]
 @pytest.fixture(autouse=True)
 def at_work() -> None:
     Heartbeat.objects.create(worker="one", at=timezone.now())
+    _backed_up(days=6)
+
+
+def _backed_up(days: int) -> None:
+    at = timezone.now() - timedelta(days=days)
+    audit.record(audit.Action.BACKUP_MADE, actor=None, name="portal.zip", at=at, sha256="0" * 64, size=1)
 
 
 @pytest.fixture

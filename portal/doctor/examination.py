@@ -9,7 +9,7 @@ from datetime import datetime
 
 from django.db import Error
 
-from . import keychain, linked, running, storage
+from . import backups, keychain, linked, running, storage
 from .findings import Finding, Seen, Verdict, fail, moot, unasked, unknown
 
 
@@ -42,6 +42,7 @@ CHECKS = (
     Check("Database", "migrations", "Migrations", lambda a: storage.migrations_agree()),
     Check("Database", "writing", "Writing", lambda a: storage.can_be_written(a.now)),
     Check("Database", "write-once", "Written once", lambda a: storage.evidence_is_written_once()),
+    Check("Backup", "backup", "Last backup", lambda a: backups.last_is_young(a.now)),
     Check("Keys", "keys", "Keys", lambda a: keychain.there(), database=False),
     Check("Keys", "key-files", "Key files", lambda a: keychain.files_are_private(), database=False),
     Check("Keys", "signing-key", "Signing key", lambda a: keychain.signing_key_is_trusted(), database=False),
