@@ -6,6 +6,7 @@ the database cannot change. What is published while it runs is left to the next 
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from functools import cache
 
 from django.db.models import F, OuterRef, Subquery
@@ -83,6 +84,7 @@ def _header(snapshot: Snapshot, workspace: Workspace, previous: str, expected: i
     try:
         header = locker.header_of(snapshot)
         said = (header.get("seq"), header.get("previous"), header["workspace"]["uid"], header.get("run"))
+        published = datetime.fromisoformat(header["published_at"])
         number, sha256 = header.get("ledger", (0, ""))
         replay.expect(snapshot.seq, header)
     except (ValueError, TypeError, KeyError, AttributeError):
@@ -90,6 +92,8 @@ def _header(snapshot: Snapshot, workspace: Workspace, previous: str, expected: i
         return
     if said != (snapshot.seq, previous, str(workspace.uid), snapshot.run_id) or snapshot.previous_sha256 != previous:
         yield Fault("I4", where, "The header names another number, predecessor, workspace or run.")
+    if published != snapshot.published_at:  # what “as of” goes by
+        yield Fault("I4", where, "The header says that it was published at another time.")
     if not ledger.holds(number, sha256):
         yield Fault("I13", where, f"It names ledger entry {number}, which is not there as it was.")
     if canon.LineDigest(locker.receipt_lines(snapshot.run_id)).hexdigest() != header.get("requests_sha256"):
