@@ -142,6 +142,18 @@ def test_the_newest_two_are_compared_unless_others_are_named(auditor: Any, at: s
         assert auditor.get(f"{at}/changes/?{hostile}").status_code == 404
 
 
+def test_a_slow_lanes_snapshot_is_compared_with_the_one_before_the_main_run(
+    auditor: Any, read: World, at: str
+) -> None:
+    """By itself it read next to nothing: against its neighbour nearly all would be unknown."""
+    from connectors.models import SyncRun
+
+    SyncRun.objects.filter(snapshot__seq=4).update(lane="slow")
+    assert "snapshot 2 compared with 4" in text(auditor.get(f"{at}/changes/"))
+    assert "snapshot 2 compared with 3" in text(auditor.get(f"{at}/changes/?to=3"))
+    assert "snapshot 3 compared with 4" in text(auditor.get(f"{at}/changes/?from=3&to=4"))
+
+
 def test_changes_are_sentences_with_their_fields(auditor: Any, at: str) -> None:
     answer = auditor.get(f"{at}/changes/?from=1&to=4&stream=tracking_plan_rules&kind=changed")
     said = lines(answer)

@@ -11,7 +11,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_safe
 
 from connectors import registry
-from connectors.models import Snapshot, Workspace
+from connectors.models import Lane, Snapshot, Workspace
 from connectors.spec import Stream
 from portal.access import EXPORT, VIEW, needs
 from portal.chips import Chip, chips
@@ -125,12 +125,22 @@ def times(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _pair(workspace: Workspace, query: Mapping[str, Any]) -> tuple[Snapshot, Snapshot] | None:
-    """The two snapshots, the older one first: the newest and the one before where none is named. None without two."""
+    """The two snapshots, the older one first. None without two.
+
+    Where none is named: the newest, and the one before the newest main run, so that every stream was read in between;
+    a slow lane's snapshot read only what may be asked a few times a minute.
+    """
     if workspace.head < 2:
         return None
     newer = asked.snapshot(workspace, str(query.get("to") or workspace.head))
-    older = asked.snapshot(workspace, str(query.get("from") or max(newer.seq - 1, 1)))
+    older = asked.snapshot(workspace, str(query.get("from") or _before(workspace, newer)))
     return (older, newer) if older.seq <= newer.seq else (newer, older)
+
+
+def _before(workspace: Workspace, newer: Snapshot) -> int:
+    known = Snapshot.objects.filter(workspace=workspace, seq__lte=newer.seq).order_by("-seq")
+    main = known.filter(run__lane=Lane.MAIN).values_list("seq", flat=True).first() or newer.seq
+    return max(1, min(main, newer.seq) - 1)
 
 
 def _asked(workspace: Workspace, query: Mapping[str, Any]) -> Asked:
