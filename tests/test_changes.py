@@ -142,9 +142,7 @@ def test_the_newest_two_are_compared_unless_others_are_named(auditor: Any, at: s
         assert auditor.get(f"{at}/changes/?{hostile}").status_code == 404
 
 
-def test_a_slow_lanes_snapshot_is_compared_with_the_one_before_the_main_run(
-    auditor: Any, read: World, at: str
-) -> None:
+def test_a_slow_lanes_snapshot_is_compared_with_the_one_before_the_main_run(auditor: Any, read: World, at: str) -> None:
     """By itself it read next to nothing: against its neighbour nearly all would be unknown."""
     from connectors.models import SyncRun
 
