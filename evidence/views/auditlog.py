@@ -4,18 +4,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_safe
 
 from connectors.spec import Row
 from portal import audit
-from portal.access import AUDIT_LOG, demand, needs
+from portal.access import AUDIT_LOG, needs
 from portal.models import AuditEntry
 
-from ..exports import csv
-from . import asked
+from . import asked, exporting
 
 TITLES = ("number", "at", "person", "address", "action", "about", "name", "detail")
 
@@ -57,22 +56,8 @@ def export(request: HttpRequest) -> HttpResponseBase:
     newest = AuditEntry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     found = found.filter(pk__lte=newest)
     count = found.count()
-    name = f"audit-log-{timezone.now():%Y%m%d-%H%M%S}.csv"
-    response = StreamingHttpResponse(csv.pieces(TITLES, _rows(found)), content_type="text/csv; charset=utf-8")
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    response.headers["X-Row-Count"] = str(count)
-    response.headers["Cache-Control"] = "private, no-store"
-    asked_for = ", ".join(f"{key} {value}" for key, value in said.items() if value)
-    audit.record(
-        audit.Action.EXPORTED,
-        actor=demand(request, AUDIT_LOG),
-        request=request,
-        name="audit log",
-        format="csv",
-        rows=count,
-        filters=asked_for,
-    )
-    return response
+    file = f"audit-log-{timezone.now():%Y%m%d-%H%M%S}.csv"
+    return exporting.log_as_csv(request, TITLES, _rows(found), count, file=file, name="audit log", filters=said)
 
 
 def _rows(found: QuerySet[AuditEntry]) -> Iterator[Row]:

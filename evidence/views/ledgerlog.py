@@ -4,19 +4,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_safe
 
 from connectors.spec import Column, Row
 from portal import audit, ledger
-from portal.access import AUDIT_LOG, demand, needs
+from portal.access import AUDIT_LOG, needs
 from portal.models import LedgerEntry
 
 from .. import tables
-from ..exports import csv
-from . import asked
+from . import asked, exporting
 
 TITLES = ("number", "at", "sealed_at", "person", "action", "about", "name", "detail", "audit entry", "sha256", "key")
 # What the list can be sorted by: the name in the address, the head's title, the field.
@@ -72,22 +71,8 @@ def export(request: HttpRequest) -> HttpResponseBase:
     number, sha256 = ledger.head()
     found = found.filter(number__lte=number)
     count = found.count()
-    response = StreamingHttpResponse(csv.pieces(TITLES, _rows(found)), content_type="text/csv; charset=utf-8")
-    name = f"ledger-{number}-{sha256[:16]}.csv"
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    response.headers["X-Row-Count"] = str(count)
-    response.headers["Cache-Control"] = "private, no-store"
-    asked_for = ", ".join(f"{key} {value}" for key, value in said.items() if value)
-    audit.record(
-        audit.Action.EXPORTED,
-        actor=demand(request, AUDIT_LOG),
-        request=request,
-        name="ledger",
-        format="csv",
-        rows=count,
-        filters=asked_for,
-    )
-    return response
+    file = f"ledger-{number}-{sha256[:16]}.csv"
+    return exporting.log_as_csv(request, TITLES, _rows(found), count, file=file, name="ledger", filters=said)
 
 
 def _rows(found: QuerySet[LedgerEntry]) -> Iterator[Row]:
