@@ -22,8 +22,9 @@ from portal import audit, ledger
 from portal.audit import Action
 from portal.models import AuditEntry, User
 
-from . import artifacts, searching
-from .models import Artifact, Erasure, Stage
+from . import searching
+from .library import proof
+from .models import Erasure, Stage, Version
 
 SEARCH_TASK, ERASE_TASK = "evidence.tasks.search", "evidence.tasks.erase"
 SAVE_EVERY = timedelta(seconds=1)
@@ -194,7 +195,7 @@ def confirm(pk: int, *, by: User, now: datetime, request: HttpRequest | None = N
 
 
 def addresses_of(row: Erasure) -> set[bytes]:
-    kept = Artifact.objects.filter(pk__in=row.artifacts).values_list("sha256", flat=True)
+    kept = Version.objects.filter(pk__in=row.artifacts).values_list("sha256", flat=True)
     return {bytes.fromhex(sha256) for sha256 in (*row.blobs, *kept)}
 
 
@@ -229,7 +230,7 @@ def carry_out(pk: int, now: datetime) -> bool:
         return False
     ledger.seal_all(now)
     locker.erase(row.audit)
-    artifacts.erase(row.audit)
+    proof.erase(row.audit)
     Erasure.objects.filter(pk=pk, stage=Stage.CONFIRMED).update(stage=Stage.DONE, finished_at=now)
     return True
 
@@ -242,7 +243,7 @@ def replay(now: datetime) -> int:
     for row in finished.filter(audit__in=back.values("audit")):
         emptied += locker.erase(row.audit or 0, most=AT_A_BEAT)
     for row in finished.exclude(artifacts=[]):
-        emptied += artifacts.erase(row.audit or 0)
+        emptied += proof.erase(row.audit or 0)
     return emptied
 
 

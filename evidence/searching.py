@@ -15,7 +15,7 @@ from connectors.models import Blob, Receipt, Workspace
 from portal import canon
 from portal.proving import stepwise
 
-from .models import Artifact
+from .models import Version
 
 _EMAIL = re.compile(r"[^\s@\"'<>\\,;]{1,64}@[^\s@\"'<>\\,;]{1,200}\.[^\s@\"'<>\\,;]{2,60}")
 _ID = re.compile(r"[A-Za-z0-9_-]{6,100}")
@@ -90,7 +90,7 @@ class Found:
 
 
 def expected() -> int:
-    return Blob.objects.count() + Artifact.objects.count()
+    return Blob.objects.count() + Version.objects.count()
 
 
 def search(needle: Needle, workspace: Workspace | None, tell: Callable[[int], object]) -> Found:
@@ -128,7 +128,7 @@ def _named(needle: Needle, blob: Blob, found: Found) -> list[str] | None:
 
 
 def _artifacts(needle: Needle, workspace: Workspace | None, found: Found) -> Iterator[int]:
-    rows = Artifact.objects.filter(workspace=workspace) if workspace else Artifact.objects.all()
+    rows = Version.objects.filter(artifact__workspaces=workspace) if workspace else Version.objects.all()
     for pk, title, body in stepwise(rows, "pk", fields=("title", "body"), size=20):
         if body:
             try:

@@ -18,15 +18,15 @@ from portal.audit import Action
 from portal.models import AuditEntry, LedgerEntry
 from portal.proving import INVARIANTS, Counted, Fault, stepwise
 
-from . import artifacts
-from .models import Artifact, Outcome, Verification
+from .library import proof
+from .models import Outcome, Verification, Version
 
 SHOWN = 20  # faults of an invariant that are kept; the others are counted
 
 
 def expected() -> int:
     """How many steps `prove` will take, as the database stands now."""
-    others = Artifact.objects.count() + LedgerEntry.objects.count() + AuditEntry.objects.count()
+    others = Version.objects.count() + LedgerEntry.objects.count() + AuditEntry.objects.count()
     return verification.expected() + others
 
 
@@ -40,7 +40,7 @@ def prove(counted: Counted, now: datetime) -> Iterator[Fault]:
     """Every fault of everything that is stored, and the notes."""
     yield from _met(counted)
     yield from verification.verify(counted)
-    yield from artifacts.verify(counted)
+    yield from proof.verify(counted)
     yield from ledger.verify(counted, now)
     yield from _texts(counted)
     yield from _guards(counted)

@@ -14,6 +14,12 @@ from .models import User
 # What can be permitted. Each is a Django permission, so groups and the admin understand it.
 VIEW = "evidence.view_evidence"
 CAPTURE = "evidence.capture_artifact"
+REVIEW = "evidence.review_artifact"
+COMMENT = "evidence.comment"
+FRAMEWORKS = "evidence.manage_frameworks"
+AUDITS = "evidence.manage_audits"
+TAKE_PART = "evidence.take_part"
+ACTIONS = "evidence.manage_actions"
 EXPORT = "evidence.export_evidence"
 AUDIT_LOG = "portal.view_auditentry"
 SYNC = "connectors.sync_connection"
@@ -23,12 +29,30 @@ ERASE = "evidence.erase_evidence"
 MANAGE = "connectors.manage_connection"
 PEOPLE = "portal.change_user"
 
+# What a team needs to gather evidence and to answer for it; who reviews it must be somebody else.
+_TEAM = (
+    VIEW,
+    CAPTURE,
+    REVIEW,
+    COMMENT,
+    EXPORT,
+    FRAMEWORKS,
+    AUDITS,
+    ACTIONS,
+    AUDIT_LOG,
+    SYNC,
+    ACKNOWLEDGE,
+    VERIFY,
+    ERASE,
+)
+
 # What each role's permissions are. An administrator runs the portal; a compliance manager makes
-# evidence; an auditor reads it and takes it away.
+# evidence; an auditor reads it and takes it away; an external auditor sees the audits that name them, and nothing else.
 ROLES: dict[str, tuple[str, ...]] = {
-    "Administrator": (VIEW, CAPTURE, EXPORT, AUDIT_LOG, SYNC, ACKNOWLEDGE, VERIFY, ERASE, MANAGE, PEOPLE),
-    "Compliance manager": (VIEW, CAPTURE, EXPORT, AUDIT_LOG, SYNC, ACKNOWLEDGE, VERIFY, ERASE),
-    "Auditor": (VIEW, EXPORT, AUDIT_LOG),
+    "Administrator": (*_TEAM, MANAGE, PEOPLE),
+    "Compliance manager": _TEAM,
+    "Auditor": (VIEW, COMMENT, EXPORT, AUDIT_LOG, TAKE_PART),
+    "External auditor": (COMMENT, TAKE_PART),
 }
 
 

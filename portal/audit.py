@@ -57,6 +57,32 @@ class Action(StrEnum):
     ERASED = "data erased"
     RETENTION_CHANGED = "retention changed"
     RETAINED = "data removed by retention"
+    ARTIFACT_ADDED = "artifact added"
+    VERSION_ADDED = "version added"
+    ARTIFACT_CHANGED = "artifact changed"
+    ARTIFACT_ARCHIVED = "artifact archived"
+    ARTIFACT_RESTORED = "artifact taken from the archive"
+    VERSION_SUBMITTED = "submitted for review"
+    VERSION_WITHDRAWN = "withdrawn from review"
+    VERSION_ACCEPTED = "accepted"
+    VERSION_REJECTED = "rejected"
+    VERSION_EXPIRED = "expired"
+    VERSION_SUPERSEDED = "superseded"
+    COMMENTED = "commented"
+    FRAMEWORK_LOADED = "framework loaded"
+    CONTROL_CHANGED = "control changed"
+    AUDIT_CHANGED = "audit changed"
+    AUDIT_OPENED = "audit opened"
+    AUDIT_CLOSED = "audit closed"
+    BUNDLE_MADE = "evidence set packed"
+    REQUEST_MADE = "evidence requested"
+    REQUEST_ANSWERED = "request answered"
+    REQUEST_DECIDED = "request decided"
+    ACTION_ADDED = "action added"
+    ACTION_CHANGED = "action changed"
+    ACTION_DONE = "action done"
+    ACTION_DROPPED = "action dropped"
+    UNDONE = "undone"
 
 
 # What the evidence rests on besides the snapshots: the worker seals these entries in the ledger.
@@ -82,6 +108,12 @@ SEALED = (
     Action.RETAINED,
     Action.BACKUP_MADE,
     Action.RESTORED,
+    Action.ARTIFACT_ADDED,
+    Action.VERSION_ADDED,
+    Action.VERSION_ACCEPTED,
+    Action.VERSION_REJECTED,
+    Action.AUDIT_CLOSED,
+    Action.BUNDLE_MADE,
 )
 
 

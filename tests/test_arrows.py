@@ -106,6 +106,6 @@ def test_only_one_room_talks_to_the_network() -> None:
 
 def test_the_test_finds_a_wrong_arrow(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.py"
-    wrong.write_text("from evidence import artifacts\n")
-    assert imports("connectors.wrong", wrong) == {"evidence.artifacts"}
-    assert room("evidence.artifacts") > room("connectors.wrong")
+    wrong.write_text("from evidence import reports\n")
+    assert imports("connectors.wrong", wrong) == {"evidence.reports"}
+    assert room("evidence.reports") > room("connectors.wrong")

@@ -253,7 +253,7 @@ def test_anomalies_of_later_snapshots_are_not_those_of_the_past(manager: Any, re
 
 
 def test_exports_and_artifacts_of_the_past_name_their_snapshot(manager: Any, read: World, at: str) -> None:
-    from evidence.models import Artifact
+    from evidence.models import Version
 
     day = f"{published(read, 2):%Y-%m-%d}"
     for fmt in ("csv", "json"):
@@ -263,7 +263,7 @@ def test_exports_and_artifacts_of_the_past_name_their_snapshot(manager: Any, rea
     page = manager.get(f"{at}/reports/people/?as_of={day}").content.decode()
     assert '<input type="hidden" name="as_of" value="2">' in page
     manager.post(f"{at}/reports/people/keep/", {"as_of": "2", "title": "Then"})
-    assert Artifact.objects.get(title="Then").snapshot.seq == 2
+    assert Version.objects.get(title="Then", snapshot__seq=2)
 
 
 # --- one word in addresses ----------------------------------------------------------------------

@@ -26,8 +26,9 @@ from django.utils import timezone
 
 from connectors import pauses, runs
 from connectors.models import Connection, Heartbeat, Lane, RateWindow, Snapshot, StagedRecord, SyncRun, Workspace
-from evidence import artifacts, reports, verifications
+from evidence import reports, verifications
 from evidence.exports import csv
+from evidence.library import versions
 from portal import audit, canon, keys, ledger
 from portal.backup import MANIFEST, PRIVATE, TRUSTED, Refused, lockbox, tables
 from portal.backup.archive import Archive
@@ -84,7 +85,7 @@ def packed(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: Any)
             made.simulator.settings.day = day
             assert made.sync().state == "published"
         person, now = a_person(), timezone.now()
-        artifacts.capture(Snapshot.objects.order_by("seq")[0], "data-flow", title="=1+1", by=person, now=now)
+        versions.capture(Snapshot.objects.order_by("seq")[0], "data-flow", title="=1+1", by=person, now=now)
         pauses.pause_everything(by=person, reason="A pause\n“in” words", now=now)
         pauses.resume_everything(by=person, now=now)
         under_way = runs.request(made.connection, trigger="person", now=now, by=person, enqueue=False)

@@ -25,7 +25,7 @@ from django.db.models import Model
 from django.utils import timezone
 
 from connectors.models import Workspace
-from evidence import artifacts
+from evidence.library import versions
 from portal import keys, ledger
 from portal.backup import PRIVATE, tables
 from portal.backup.archive import Archive
@@ -154,7 +154,7 @@ def packed(tmp_path: Path, db: None, django_db_blocker: Any) -> Path:
         run = made.sync()
         person = User.objects.create_user("Zoë", password="a long password")
         ledger.seal_all(timezone.now())
-        artifacts.capture(run.snapshot, "data-flow", title="A", by=person, now=timezone.now())
+        versions.capture(run.snapshot, "data-flow", title="A", by=person, now=timezone.now())
         write(path, "default", timezone.now(), passphrase=PASSPHRASE, tell=lambda line: None)
     return path
 

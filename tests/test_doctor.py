@@ -134,8 +134,12 @@ def _record(app: str, name: str) -> Spoil:
     return lambda t: MigrationRecorder(database).record_applied(app, name)
 
 
-def _forget(app: str, name: str) -> Spoil:
-    return lambda t: MigrationRecorder(database).record_unapplied(app, name)
+def _forget_the_newest(app: str) -> Spoil:
+    def spoil(t: Any) -> None:
+        newest = max(name for known, name in MigrationRecorder(database).applied_migrations() if known == app)
+        MigrationRecorder(database).record_unapplied(app, newest)
+
+    return spoil
 
 
 def _set(**values: Any) -> Spoil:
@@ -175,7 +179,7 @@ FAULTS: list[tuple[str, Spoil, Verdict, str]] = [
     ("signing-key", _signs_with_another_key, Verdict.FAIL, "signing-key-untrusted"),
     ("stored-tokens", lambda t: t.spoil(t.connection.pk), Verdict.FAIL, "token-unreadable"),
     ("migrations", _record("connectors", "0999_of_tomorrow"), Verdict.FAIL, "migrations-unknown"),
-    ("migrations", _forget("evidence", "0005_erasure"), Verdict.FAIL, "migrations-missing"),
+    ("migrations", _forget_the_newest("evidence"), Verdict.FAIL, "migrations-missing"),
     ("write-once", _drops_a_trigger, Verdict.FAIL, "triggers-missing"),
     ("worker", lambda t: Heartbeat.objects.all().delete(), Verdict.FAIL, "worker-silent"),
     (

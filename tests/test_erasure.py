@@ -12,8 +12,9 @@ from django_q.models import OrmQ
 
 from connectors import locker
 from connectors.models import Blob, Change, Erased, Snapshot
-from evidence import artifacts, erasures, reports, searching, verifying
-from evidence.models import Artifact, Erasure, Stage
+from evidence import erasures, reports, searching, verifying
+from evidence.library import versions
+from evidence.models import Erasure, Stage, Version
 from evidence.tasks import erase
 from portal import canon, ledger
 from portal.models import AuditEntry, LedgerEntry, User
@@ -211,19 +212,19 @@ def test_a_kept_report_that_names_the_person_goes_too(
     read: World, people: dict[str, User], email: str, client: Any
 ) -> None:
     now, snapshot = timezone.now(), Snapshot.objects.get(workspace=read.workspace, seq=1)
-    kept = artifacts.capture(snapshot, "people", title="Before", by=people["Auditor"], now=now)
+    kept = versions.capture(snapshot, "people", title="Before", by=people["Auditor"], now=now)
     made = erasures.ask(email, WHY, workspace=None, by=people["Compliance manager"], now=now)
     assert getattr(erasures.search(made.pk), "artifacts") == [kept.pk]  # noqa: B009
     erasures.confirm(made.pk, by=people["Administrator"], now=now)
     assert erase(made.pk) == "erased"
-    assert bytes(Artifact.objects.get(pk=kept.pk).body) == b""
+    assert bytes(Version.objects.get(pk=kept.pk).body) == b""
     assert not proved()[0]
     client.force_login(people["Auditor"])
-    page = client.get(f"/artifacts/{kept.pk}/").content.decode()
+    page = client.get(f"/artifacts/{kept.artifact_id}/").content.decode()
     assert "The content of this artifact was erased under ledger entry" in page
     assert "Damaged" not in page
     assert email not in page
-    answer = client.get(f"/artifacts/{kept.pk}/export.json")
+    answer = client.get(f"/artifacts/{kept.artifact_id}/export.json")
     assert "export-erased" in answer.content.decode()
 
 

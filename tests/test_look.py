@@ -71,11 +71,11 @@ def urls(nasty: World, people: dict[str, Any]) -> list[str]:
     from django.utils import timezone
 
     from connectors.models import Snapshot, SyncRun
-    from evidence import artifacts
+    from evidence.library import versions
 
     snapshot = Snapshot.objects.get(workspace=nasty.workspace)
     title = "</title><script>alert(1)</script>"
-    kept = artifacts.capture(snapshot, "destinations", title=title, by=people["Administrator"], now=timezone.now())
+    kept = versions.capture(snapshot, "destinations", title=title, by=people["Administrator"], now=timezone.now())
     at = f"/workspaces/{nasty.workspace.pk}"
     reports = [f"{at}/reports/{name}/" for name in ("data-flow", "sources", "destinations", "tracking-plans", "people")]
     return [
@@ -91,7 +91,7 @@ def urls(nasty: World, people: dict[str, Any]) -> list[str]:
             *reports,
         ),
         *(f"{reports[2]}?q=<script>&f-enabled=%22onload=x&sort=name", f"{reports[3]}?table=rules&size=200"),
-        *("/artifacts/", f"/artifacts/{kept.pk}/", "/runs/", f"/runs/{SyncRun.objects.get().pk}/"),
+        *("/artifacts/", f"/artifacts/{kept.artifact_id}/", "/runs/", f"/runs/{SyncRun.objects.get().pk}/"),
         *("/audit/?q=<b>", "/help/?q=<i>", "/help/timeout/", "/account/password/", "/nothing-here/"),
     ]
 

@@ -1,4 +1,4 @@
-"""Artifacts: what people kept as evidence, and one of them with its frozen tables."""
+"""The library's list, and one artifact with one of its versions."""
 
 from typing import Any
 
@@ -13,9 +13,10 @@ from connectors.spec import Column
 from portal.access import EXPORT, VIEW, needs
 from portal.models import User
 
-from .. import artifacts, tables
+from .. import tables
 from ..document import ExportError
-from ..models import Artifact
+from ..library import proof, versions
+from ..models import Artifact, Version
 from ..seal import seal
 from . import asked
 from .exporting import download, failed
@@ -25,10 +26,9 @@ from .workspaces import draw
 # What the list can be sorted by: the name in the address, the head's title, the field.
 COLUMNS = (
     ("title", "Title", "title"),
-    ("workspace", "Workspace", "workspace__name"),
-    ("report", "Report", "report"),
-    ("kept", "Kept", "kept_at"),
-    ("by", "By", "kept_by__username"),
+    ("state", "State", "state"),
+    ("received", "Received", "received_at"),
+    ("owner", "Owner", "owner__username"),
 )
 
 
@@ -38,11 +38,11 @@ def index(request: HttpRequest) -> HttpResponse:
     query = request.GET
     q, report = asked.words(query), asked.words(query, "report")
     workspace, person = (asked.whole(str(query.get(name, ""))) for name in ("workspace", "by"))
-    found = Artifact.objects.filter(Q(title__icontains=q) | Q(sha256__startswith=q.lower()))
-    for field, value in (("workspace", workspace), ("report", report), ("kept_by", person)):
+    found = Artifact.objects.filter(Q(title__icontains=q) | Q(sha256__startswith=q.lower()), archived_at=None)
+    for field, value in (("workspaces", workspace), ("report", report), ("owner", person)):
         found = found.filter(**{field: value}) if value else found
-    sort, fields = asked.order(query, {name: field for name, _, field in COLUMNS}, "-kept")
-    rows = found.select_related("workspace", "snapshot", "kept_by").defer("body", "snapshot__header").order_by(*fields)
+    sort, fields = asked.order(query, {name: field for name, _, field in COLUMNS}, "-received")
+    rows = found.select_related("owner").order_by(*fields)
     context = {
         "page": asked.page(rows, query),
         "heads": [tables.head(Column(name, title), sort) for name, title, _ in COLUMNS],
@@ -52,8 +52,8 @@ def index(request: HttpRequest) -> HttpResponse:
         "by": person,
         "narrowed": bool(q or workspace or report or person),
         "workspaces": Workspace.objects.filter(head__gt=0),
-        "reports": Artifact.objects.order_by("report").values_list("report", flat=True).distinct(),
-        "people": User.objects.filter(pk__in=Artifact.objects.values("kept_by")).order_by("username"),
+        "reports": Artifact.objects.exclude(report="").order_by("report").values_list("report", flat=True).distinct(),
+        "people": User.objects.filter(pk__in=Artifact.objects.values("owner")).order_by("username"),
     }
     return render(request, "evidence/artifacts.html", context)
 
@@ -61,37 +61,42 @@ def index(request: HttpRequest) -> HttpResponse:
 @needs(VIEW)
 @require_safe
 def artifact(request: HttpRequest, pk: int) -> HttpResponse:
-    found = _artifact(pk)
-    grave = artifacts.grave_of(found)
-    fault = None if grave else artifacts.fault_of(found)
-    context: dict[str, Any] = {"artifact": found, "fault": fault, "grave": grave}
-    if fault is None and grave is None:
-        document = artifacts.document_of(found)
+    found = get_object_or_404(Artifact.objects.select_related("owner"), pk=pk)
+    version = _version(found, request)
+    grave = proof.grave_of(version)
+    fault = None if grave else proof.fault_of(version)
+    context: dict[str, Any] = {"artifact": found, "version": version, "fault": fault, "grave": grave}
+    if fault is None and grave is None and version.snapshot:
+        document = versions.document_of(version)
         table = chosen(document, request.GET)
         context |= {
             "document": document,
-            "seal": seal(found.snapshot, document.provenance),
+            "seal": seal(version.snapshot, document.provenance),
             "drawing": draw(document.report.flow, reverse("artifact", args=[pk])),
             "table": table,
             "export_base": reverse("artifact", args=[pk]) + "export.",
-            "keep": [("table", request.GET.get("table"))],
+            "keep": [("table", request.GET.get("table")), ("version", request.GET.get("version"))],
             "selection": tables.select(table, request.GET) if table else None,
         }
     return render(request, "evidence/artifact.html", context)
 
 
-def _artifact(pk: int) -> Artifact:
-    related = Artifact.objects.select_related("workspace", "snapshot__workspace", "kept_by")
-    found: Artifact = get_object_or_404(related, pk=pk)
+def _version(of: Artifact, request: HttpRequest) -> Version:
+    """The version that the address asks for, with its bytes; the newest when it says none."""
+    number = asked.whole(str(request.GET.get("version", ""))) or of.newest
+    found: Version = get_object_or_404(
+        of.versions.select_related("snapshot__workspace", "received_by", "artifact", "review"), number=number
+    )
     return found
 
 
 @needs(EXPORT)
 @require_GET
 def export(request: HttpRequest, pk: int, fmt: str) -> HttpResponseBase:
-    found = _artifact(pk)
-    if grave := artifacts.grave_of(found):
+    found = get_object_or_404(Artifact, pk=pk)
+    version = _version(found, request)
+    if grave := proof.grave_of(version):
         return failed(request, found.title, ExportError("export-erased", f"This artifact was {grave}."))
-    if fault := artifacts.fault_of(found):
+    if fault := proof.fault_of(version):
         return failed(request, found.title, ExportError("export-frozen", fault.what))
-    return download(request, artifacts.document_of(found), fmt, found)
+    return download(request, versions.document_of(version), fmt, found)

@@ -16,7 +16,7 @@ from portal.chips import chips
 
 from .. import erasures, preview
 from ..health import worker
-from ..models import Artifact, Erasure, Stage
+from ..models import Erasure, Stage, Version
 from . import asked
 
 LISTED = 20
@@ -80,7 +80,7 @@ def _context(request: HttpRequest, found: Erasure, now: Any) -> dict[str, Any]:
         "page": page,
         "going": preview.going(list(page)),
         "streams": preview.by_stream(found),
-        "kept": Artifact.objects.filter(pk__in=found.artifacts).select_related("workspace").defer("body"),
+        "kept": Version.objects.filter(pk__in=found.artifacts).select_related("artifact").defer("body"),
         "sealed": sealed,
         "own": found.asked_by_id == request.user.pk,
     }

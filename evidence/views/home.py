@@ -29,6 +29,7 @@ def home(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     healths = health(Workspace.objects.all(), now)
     runs = SyncRun.objects.select_related("connection__workspace", "snapshot").defer("snapshot__header")
+    kept = Artifact.objects.filter(archived_at=None)
     context = {
         "now": now,
         "healths": healths[:SHOWN],
@@ -39,10 +40,8 @@ def home(request: HttpRequest) -> HttpResponse:
         "worker": worker(now),
         "pause": pauses.everything(),
         "runs": runs.order_by("-pk")[:RECENT],
-        "artifacts": Artifact.objects.select_related("workspace", "snapshot", "kept_by")
-        .defer("body", "snapshot__header")
-        .order_by("-pk")[:RECENT],
-        "kept": Artifact.objects.count(),
+        "artifacts": kept.select_related("owner").order_by("-received_at", "-pk")[:RECENT],
+        "kept": kept.count(),
     }
     return render(request, "evidence/home.html", context)
 

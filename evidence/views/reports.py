@@ -18,10 +18,11 @@ from connectors.models import Snapshot, Workspace
 from connectors.spec import ReportSpec, Row, Table
 from portal.access import CAPTURE, EXPORT, VIEW, demand, needs
 
-from .. import artifacts, reports, tables
+from .. import reports, tables
 from ..asof import NAME, Seen
 from ..document import Document
 from ..health import health
+from ..library import versions
 from ..seal import seal
 from ..text import visible
 from . import asked
@@ -145,7 +146,7 @@ def capture(request: HttpRequest, seen: Seen, name: str) -> HttpResponse:
     if snapshot is None:
         messages.warning(request, "There is no snapshot yet, so there is nothing to keep. Sync the workspace first.")
         return redirect("report", workspace.pk, _spec(workspace, name).name)
-    artifact = artifacts.capture(
+    version = versions.capture(
         snapshot,
         _spec(workspace, name).name,
         title=request.POST.get("title", ""),
@@ -154,7 +155,7 @@ def capture(request: HttpRequest, seen: Seen, name: str) -> HttpResponse:
         request=request,
     )
     messages.success(request, "Kept as evidence. From now on it cannot be changed.")
-    return redirect("artifact", artifact.pk)
+    return redirect("artifact", version.artifact_id)
 
 
 @needs(EXPORT)

@@ -1,47 +1,12 @@
-"""Artifacts, which people keep; verifications; erasures and retention. Each model says which module writes it."""
+"""Verifications; erasures and retention. Each model says which module writes it."""
 
-import uuid
 from typing import Any
 
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from connectors.models import SecretTextField, Snapshot, Workspace
-from portal.canon import WriteOnce
-
-
-class Artifact(WriteOnce):
-    """A report of one snapshot, frozen as it was read: its bytes hash to `sha256` and never change.
-
-    They are empty when they were erased. Written by `artifacts`.
-    """
-
-    erasable = True
-
-    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    title = models.CharField(max_length=200)
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="artifacts")
-    snapshot = models.ForeignKey(Snapshot, on_delete=models.PROTECT, related_name="artifacts")
-    report = models.CharField(max_length=60)
-    collected_at = models.DateTimeField(help_text="When the snapshot was published")
-    kept_at = models.DateTimeField(db_index=True)
-    kept_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    sha256 = models.CharField(max_length=64, help_text="Of the frozen document's canonical bytes")
-    size = models.PositiveBigIntegerField(help_text="Bytes before compression")
-    rows = models.PositiveIntegerField()
-    body = models.BinaryField()
-
-    class Meta:
-        permissions = [
-            ("view_evidence", "Can read workspaces, reports and artifacts"),
-            ("capture_artifact", "Can keep a report as evidence"),
-            ("export_evidence", "Can take reports and artifacts away"),
-        ]
-        ordering = ["-id"]
-
-    def __str__(self) -> str:
-        return self.title
+from connectors.models import SecretTextField, Workspace
 
 
 class Outcome(models.TextChoices):
@@ -117,7 +82,7 @@ class Erasure(models.Model):
 
     needle     what is searched for, encrypted; gone as soon as the search has ended
     hint       what people may still read of it: `m…@e….com`; `print` is its keyed fingerprint
-    blobs      addresses of the records that hold it, in hex; `artifacts` the numbers of kept reports
+    blobs      addresses of the records that hold it, in hex; `artifacts` the numbers of versions of artifacts
     counts     how many records of each stream; stays: what cannot go, requests of the signed log and keys that name it
     audit      number of the audit entry that says who and why, once it was confirmed
     """
