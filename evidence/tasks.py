@@ -5,7 +5,7 @@ from django.utils import timezone
 from connectors import locker, tasks
 from portal import canon, ledger
 
-from . import erasures, retention, verifications
+from . import erasures, notices, retention, verifications
 
 
 def beat() -> str:
@@ -21,7 +21,13 @@ def beat() -> str:
     erasures.recover(now)
     erasures.replay(now)
     retention.start_due(now)
+    notices.queue_mail(now)
     return f"{said}, {sealed}"
+
+
+def send_notices(person_pk: int) -> str:
+    """Mails one person what waits for them."""
+    return "sent" if notices.send(person_pk, timezone.now()) else "nothing was sent"
 
 
 def verify(pk: int) -> str:
