@@ -6,6 +6,7 @@ from connectors import locker, tasks
 from portal import canon, ledger
 
 from . import erasures, notices, retention, verifications
+from .actions import due
 
 
 def beat() -> str:
@@ -21,6 +22,8 @@ def beat() -> str:
     erasures.recover(now)
     erasures.replay(now)
     retention.start_due(now)
+    due.renew(now)
+    due.remind(now)
     notices.queue_mail(now)
     return f"{said}, {sealed}"
 
