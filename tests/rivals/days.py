@@ -25,7 +25,10 @@ def read(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each file's name, and its items by what tells them apart."""
     for path in sorted(folder.glob("*.json")):
         items = json.loads(path.read_bytes())
-        yield path.stem, {item.get("id") or f"{item['type']} {item.get('key')} {item['version']}": item for item in items}
+        yield (
+            path.stem,
+            {item.get("id") or f"{item['type']} {item.get('key')} {item['version']}": item for item in items},
+        )
 
 
 def _write(path: Path, items: list[Any]) -> None:
@@ -36,8 +39,8 @@ def _items(url: str, token: str, path: str, name: str) -> Iterator[Any]:
     cursor: str | None = ""
     while cursor is not None:
         query = {"pagination.count": "200"} | ({"pagination.cursor": cursor} if cursor else {})
-        request = Request(f"{url}/{path}?{urlencode(query)}", headers={"Authorization": f"Bearer {token}"})  # noqa: S310
-        with urlopen(request) as answer:  # noqa: S310  # the simulator on loopback
+        request = Request(f"{url}/{path}?{urlencode(query)}", headers={"Authorization": f"Bearer {token}"})
+        with urlopen(request) as answer:  # the simulator on loopback
             data = json.load(answer)["data"]
         yield from data[name]
         cursor = data["pagination"].get("next")
