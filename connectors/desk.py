@@ -107,8 +107,7 @@ class Desk:
                 self._save_receipts()
 
     def _save_receipts(self) -> None:
-        held = (self.receipts.get() for _ in range(self.receipts.qsize()))
-        sent = sorted(held, key=lambda each: (each.sent_at, each.path, each.query, each.attempt))
+        sent = [self.receipts.get() for _ in range(self.receipts.qsize())]
         self._next_receipt = locker.write_receipts(self._run.pk, self._next_receipt, sent)
 
     def _save_listings(self, reading: Reading, *, waits: bool) -> None:

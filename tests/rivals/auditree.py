@@ -46,7 +46,7 @@ def main(local, day, folder):
     with compliance.locker.Locker(name="bench", local_path=local) as locker:
         locker.logger.setLevel("ERROR")
         fresh = add(locker, folder)
-    print(fresh)
+    print(fresh)  # noqa: T201
 
 
 if __name__ == "__main__":
