@@ -8,6 +8,7 @@ import datetime as moments
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import compliance.locker
 from compliance.evidence import DAY, RawEvidence
@@ -15,17 +16,17 @@ from compliance.evidence import DAY, RawEvidence
 ZERO = moments.datetime(2026, 1, 1, 12)
 
 
-class Noon(moments.datetime):
-    """The locker's clock: it asks `utcnow` of what it imported."""
+class Noon:
+    """The locker's clock: of `datetime` it uses nothing but `utcnow`."""
 
     at = ZERO
 
     @classmethod
-    def utcnow(cls):
+    def utcnow(cls) -> moments.datetime:
         return cls.at
 
 
-def add(locker, folder):
+def add(locker: Any, folder: str) -> int:
     fresh = 0
     for path in sorted(Path(folder).glob("*.json")):
         evidence = RawEvidence(path.name, "segment", DAY, "a list of the workspace")
@@ -37,7 +38,7 @@ def add(locker, folder):
     return fresh
 
 
-def main(local, day, folder):
+def main(local: str, day: str, folder: str) -> None:
     Noon.at = ZERO + moments.timedelta(days=int(day), minutes=int(day))  # a minute more: a day to the second is fresh
     compliance.locker.dt = Noon
     for who in ("AUTHOR", "COMMITTER"):

@@ -201,7 +201,8 @@ _INSTALL = ("-m", "pip", "install", "--quiet", "auditree-framework")
 
 
 def run(folder: Path, size: str, many: int) -> None:
-    ours, rivals = Ours(folder / "portal"), [Naive(folder), *([Auditree(folder)] if has_auditree() else [])]
+    ours = Ours(folder / "portal")
+    rivals: list[Naive | Auditree] = [Naive(folder), *([Auditree(folder)] if has_auditree() else [])]
     if len(rivals) == 1:
         _say("Auditree's locker is left out: `pip install auditree-framework` did not succeed here.")
     for day in range(many):
@@ -211,7 +212,8 @@ def run(folder: Path, size: str, many: int) -> None:
         for rival in rivals:
             rival.add(folder / "day")
         shutil.rmtree(folder / "day")
-    for store in (ours, *rivals):
+    stores: list[Ours | Naive | Auditree] = [ours, *rivals]
+    for store in stores:
         _say(f"\n{store.title}: {size}, {many} days, 1 % of the records changed each day")
         for what, figure in store.rows():
             _say(f"  {what:42} {figure}")

@@ -4,6 +4,7 @@ import hashlib
 import json
 import sqlite3
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,8 @@ _ALL = "SELECT body, sha256 FROM snapshot ORDER BY n"
 def main(file: str, verb: str, *given: str) -> Any:
     with sqlite3.connect(file) as database:
         database.execute("CREATE TABLE IF NOT EXISTS snapshot (n INTEGER PRIMARY KEY, body TEXT, sha256 TEXT)")
-        return {"add": add, "diff": diff, "verify": verify}[verb](database, *given)
+        verbs: dict[str, Callable[..., Any]] = {"add": add, "diff": diff, "verify": verify}
+        return verbs[verb](database, *given)
 
 
 if __name__ == "__main__":
