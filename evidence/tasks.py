@@ -7,6 +7,7 @@ from portal import canon, ledger
 
 from . import erasures, notices, retention, verifications
 from .actions import due
+from .frameworks import shelf
 
 
 def beat() -> str:
@@ -22,6 +23,7 @@ def beat() -> str:
     erasures.recover(now)
     erasures.replay(now)
     retention.start_due(now)
+    shelf.load_built_in(now)
     due.renew(now)
     due.remind(now)
     notices.queue_mail(now)

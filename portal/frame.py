@@ -36,7 +36,10 @@ NAV: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     ),
     (
         "Work",
-        (Entry("actions", "Actions", "check", access.VIEW),),
+        (
+            Entry("frameworks", "Frameworks", "shield", access.VIEW),
+            Entry("actions", "Actions", "check", access.VIEW),
+        ),
     ),
     (
         "Records",

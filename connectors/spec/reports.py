@@ -185,10 +185,14 @@ class View(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ReportSpec:
-    """`question` is what the report answers, as a person would ask it."""
+    """`question` is what the report answers, as a person would ask it.
+
+    `supports`: the controls that it is evidence for, as "soc2 CC6.1": short name of a framework, and its own id.
+    """
 
     name: str
     title: str
     question: str
     streams: tuple[str, ...]
     build: Callable[[View, Mapping[str, str]], Report]
+    supports: tuple[str, ...] = ()

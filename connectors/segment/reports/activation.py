@@ -221,4 +221,12 @@ SPEC = ReportSpec(
     question="Who is selected from which data, by which rule, and which warehouse data is sent on?",
     streams=(MODELS, MAPPINGS, SPACES, AUDIENCES, TRAITS, "sources", "destinations", "users"),
     build=build,
+    supports=(
+        "soc2 P4.1",
+        "soc2 C1.1",
+        "iso27001 A.8.12",
+        "gdpr 5",
+        "ccpa 7002",
+        "nist-csf PR.DS-10",
+    ),
 )

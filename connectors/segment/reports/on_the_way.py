@@ -213,4 +213,18 @@ SPEC = ReportSpec(
     question="What is filtered, mapped, changed or dropped between a source and those who receive its data?",
     streams=("sources", "destinations", *STREAMS, "functions", functions.CODE, "reverse_etl_models", "users"),
     build=build,
+    supports=(
+        "soc2 CC6.7",
+        "soc2 CC5.2",
+        "soc2 PI1.3",
+        "soc2 P6.1",
+        "iso27001 A.8.11",
+        "iso27001 A.8.12",
+        "iso27001 A.8.4",
+        "gdpr 25",
+        "gdpr 32",
+        "nist-csf PR.DS-02",
+        "nist-csf PR.DS-10",
+        "nist-csf PR.PS-06",
+    ),
 )

@@ -95,4 +95,15 @@ SPEC = ReportSpec(
     question="Which sources send customer data, what are they, and which tracking plan does each follow?",
     streams=("sources", "destinations", "warehouses", "warehouse_sources", *PLANS, enforcement.SETTINGS),
     build=build,
+    supports=(
+        "soc2 CC2.1",
+        "soc2 C1.1",
+        "iso27001 A.5.9",
+        "iso27001 A.5.12",
+        "iso27001 A.5.13",
+        "iso27001 A.8.31",
+        "gdpr 30",
+        "nist-csf ID.AM-07",
+        "nist-csf ID.AM-08",
+    ),
 )

@@ -207,4 +207,11 @@ SPEC = ReportSpec(
     question="How much was collected and from how many people, and what of it was delivered, filtered or lost?",
     streams=("sources", "destinations", MTU, CALLS, MTU_BY, CALLS_BY, *delivery.STREAMS),
     build=build,
+    supports=(
+        "soc2 PI1.4",
+        "soc2 CC7.2",
+        "iso27001 A.8.16",
+        "gdpr 5",
+        "nist-csf DE.CM-06",
+    ),
 )

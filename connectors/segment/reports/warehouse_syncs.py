@@ -318,4 +318,13 @@ SPEC = ReportSpec(
         *(CONNECTION, PROFILES, "spaces"),
     ),
     build=build,
+    supports=(
+        "soc2 CC6.7",
+        "soc2 PI1.5",
+        "soc2 C1.1",
+        "iso27001 A.8.12",
+        "iso27001 A.8.3",
+        "gdpr 5",
+        "nist-csf PR.DS-01",
+    ),
 )
