@@ -69,6 +69,7 @@ class Action(StrEnum):
     VERSION_EXPIRED = "expired"
     VERSION_SUPERSEDED = "superseded"
     COMMENTED = "commented"
+    COMMENT_WITHDRAWN = "comment withdrawn"
     FRAMEWORK_LOADED = "framework loaded"
     CONTROL_CHANGED = "control changed"
     AUDIT_CHANGED = "audit changed"

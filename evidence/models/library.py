@@ -83,7 +83,8 @@ class Artifact(models.Model):
     good         number of the newest version that is accepted and neither expired nor superseded, if there is one
     good_until   the last day on which that version counts; None when it does not expire
     valid_days   for how many days from its collection an accepted version counts; None: as its controls say
-    every        how often the report is captured anew by itself; `due_on` is the next day for it
+    every        how often the report is captured anew by itself; `due_on` is the next day for it, and `asked_at` when
+                 the worker was last asked to
     """
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -97,6 +98,7 @@ class Artifact(models.Model):
     valid_days = models.PositiveIntegerField(null=True)
     every = models.CharField(max_length=10, choices=Every.choices, default=Every.NEVER, blank=True)
     due_on = models.DateField(null=True, db_index=True)
+    asked_at = models.DateTimeField(null=True)
     archived_at = models.DateTimeField(null=True)
     tags = models.ManyToManyField(Tag, related_name="artifacts")
     collections = models.ManyToManyField(Collection, related_name="artifacts")
@@ -191,6 +193,7 @@ class Review(models.Model):
 
     submitted_by   who asked for the review; `reviewer` is the person asked, None for anybody who may
     expires_on     the last day on which it counts once accepted; None when it does not expire
+    told           how many days before that its owner was last told (30, 7, 1 or 0); None: not yet
     """
 
     version = models.OneToOneField(Version, on_delete=models.PROTECT, related_name="review")
@@ -202,6 +205,7 @@ class Review(models.Model):
     decided_at = models.DateTimeField(null=True)
     reason = models.CharField(max_length=1000, blank=True)
     expires_on = models.DateField(null=True, db_index=True)
+    told = models.PositiveSmallIntegerField(null=True)
 
     class Meta:
         constraints = [
@@ -233,3 +237,34 @@ class ArtifactRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.stream} {self.key}"
+
+
+class Drift(models.Model):
+    """How an artifact's accepted version differs from the same report of a newer snapshot. Written by
+    `library.staleness`; it says nothing once another version is accepted.
+
+    number   of the version; `seq` of the snapshot that it was compared with
+    rows     how many rows were added, removed or changed, `said` where; `unknown` how many cannot be compared
+    """
+
+    artifact = models.OneToOneField(Artifact, on_delete=models.PROTECT, related_name="drift")
+    number = models.PositiveIntegerField()
+    seq = models.PositiveIntegerField()
+    at = models.DateTimeField()
+    rows = models.PositiveIntegerField(db_index=True)
+    unknown = models.PositiveIntegerField()
+    said = models.CharField(max_length=300, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.artifact}: {self.rows} rows"
+
+
+class Look(models.Model):
+    """Up to which snapshot a workspace's accepted reports were compared. Written by `library.staleness`."""
+
+    workspace = models.OneToOneField(Workspace, on_delete=models.PROTECT, related_name="+")
+    seq = models.PositiveIntegerField(default=0)
+    asked_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.workspace} up to {self.seq}"
