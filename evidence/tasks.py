@@ -5,7 +5,7 @@ from django.utils import timezone
 from connectors import locker, tasks
 from portal import canon, ledger
 
-from . import erasures, notices, retention, verifications
+from . import erasures, notices, retention, undoing, verifications
 
 
 def beat() -> str:
@@ -22,6 +22,7 @@ def beat() -> str:
     erasures.replay(now)
     retention.start_due(now)
     notices.queue_mail(now)
+    undoing.tidy(now)
     return f"{said}, {sealed}"
 
 
