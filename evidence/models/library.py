@@ -126,14 +126,20 @@ class Artifact(models.Model):
             ("export_evidence", "Can take reports and artifacts away"),
             ("comment", "Can comment, and be mentioned"),
         ]
+        # Lists show what is not archived: each order that they offer is an index of those rows alone.
         indexes = [
-            models.Index(fields=["archived_at", "received_at"], name="artifacts_by_time"),
-            models.Index(fields=["archived_at", "state", "received_at"], name="artifacts_by_state"),
-            models.Index(fields=["archived_at", "title"], name="artifacts_by_title"),
-            models.Index(fields=["owner", "archived_at", "received_at"], name="artifacts_by_owner"),
+            models.Index(fields=["received_at", "id"], condition=Q(archived_at=None), name="artifacts_by_time"),
+            models.Index(fields=["collected_at", "id"], condition=Q(archived_at=None), name="artifacts_by_collected"),
+            models.Index(fields=["title", "id"], condition=Q(archived_at=None), name="artifacts_by_title"),
+            models.Index(fields=["state", "id"], condition=Q(archived_at=None), name="artifacts_by_state"),
+            models.Index(fields=["size", "id"], condition=Q(archived_at=None), name="artifacts_by_size"),
+            models.Index(
+                fields=["state", "kind", "source", "media"], condition=Q(archived_at=None), name="artifacts_counted"
+            ),
+            models.Index(fields=["owner", "received_at"], condition=Q(archived_at=None), name="artifacts_by_owner"),
             models.Index(fields=["report", "archived_at"], name="artifacts_by_report"),
             models.Index(fields=["sha256"], name="artifacts_by_digest"),
-            models.Index(fields=["good_until"], name="artifacts_by_expiry"),
+            models.Index(fields=["good_until", "id"], name="artifacts_by_expiry"),
         ]
         ordering = ["-id"]
 

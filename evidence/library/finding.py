@@ -1,0 +1,263 @@
+"""Which artifacts a list shows: filters, order, and how many each choice would leave. It only reads.
+
+A list of a hundred thousand costs two looks at the table, whatever is asked for. The *cube* counts what passes all
+other filters by state, kind, source and type at once, and from it follow the total and the number beside each choice;
+then the page's numbers are read in the order of an index, and only those rows are read whole.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from functools import cached_property
+from typing import Any
+
+from django.db.models import Count, F, Q, QuerySet
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+
+from ..models import Artifact, Kind, Source, State, Tag
+
+SOON = timedelta(days=30)
+WORDS = 5
+LONGEST = 200
+NONE = "none"
+# What the list can be sorted by: the name in the address, and the field.
+ORDERS = {
+    "title": "title",
+    "state": "state",
+    "owner": "owner__username",
+    "collected": "collected_at",
+    "received": "received_at",
+    "expiry": "good_until",
+    "size": "size",
+}
+USUAL = "-received"
+FRESHNESS = {"soon": "Expires within 30 days", "over": "Expired", "endless": "No end", NONE: "Nothing accepted"}
+FAMILIES = {
+    "report": "Report",
+    "pdf": "PDF",
+    "image": "Image",
+    "table": "Table",
+    "text": "Text",
+    "document": "Document",
+    "other": "Other",
+}
+CUBE = ("state", "kind", "source", "family")
+# Filters that are a plain text in the address, beside those of the cube, with their titles.
+TITLES = {
+    "state": "State",
+    "kind": "Kind",
+    "source": "Source",
+    "family": "Type",
+    "owner": "Owner",
+    "tag": "Tag",
+    "collection": "Collection",
+    "workspace": "Workspace",
+    "framework": "Framework",
+    "control": "Control",
+    "report": "Report",
+    "fresh": "Freshness",
+    "from": "Evidence from",
+    "to": "Evidence to",
+    "since": "Received from",
+    "until": "Received to",
+    "archived": "Archive",
+}
+_DAYS = ("from", "to", "since", "until")
+
+
+def family(kind: str, media: str) -> str:
+    """The family of a type of content, of `FAMILIES`. Pure."""
+    if kind == Kind.REPORT:
+        return "report"
+    if media == "application/pdf":
+        return "pdf"
+    if media.startswith("image/"):
+        return "image"
+    if media == "text/csv" or "spreadsheet" in media or media == "application/vnd.ms-excel":
+        return "table"
+    if media.startswith("text/") or media == "application/json":
+        return "text"
+    return "document" if "word" in media or "opendocument" in media or "presentation" in media else "other"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What an address asks for. `values` are the filters that are set and make sense, by name."""
+
+    q: str
+    notes: bool
+    values: Mapping[str, str]
+
+    @property
+    def narrowed(self) -> bool:
+        return bool(self.q or self.values)
+
+    def without(self, *names: str) -> "Asked":
+        return replace(self, values={name: value for name, value in self.values.items() if name not in names})
+
+
+def asked(query: Mapping[str, Any]) -> Asked:
+    """Reads an address. What makes no sense is left aside. Pure."""
+    said = {name: str(query.get(name, "")).replace("\0", "").strip()[:LONGEST] for name in TITLES}
+    known = {"state": State, "kind": Kind, "source": Source, "family": FAMILIES, "fresh": FRESHNESS}
+    for name, choices in known.items():
+        said[name] = said[name] if said[name] in list(choices) else ""
+    for name in ("owner", "workspace", "collection"):
+        number = said[name].isascii() and said[name].isdigit() and len(said[name]) < 10
+        said[name] = said[name] if number or (name == "collection" and said[name] == NONE) else ""
+    for name in _DAYS:
+        said[name] = said[name] if _day(said[name]) else ""
+    said["archived"] = "yes" if said["archived"] == "yes" else ""
+    q = str(query.get("q", "")).replace("\0", "").strip()[:LONGEST]
+    return Asked(q, query.get("notes") == "1", {name: value for name, value in said.items() if value})
+
+
+def found(wanted: Asked, today: date) -> "QuerySet[Artifact]":
+    """The artifacts that pass every filter, in no order."""
+    rows = _others(wanted, today)
+    for name in ("state", "kind", "source"):
+        if value := wanted.values.get(name):
+            rows = rows.filter(**{name: value})
+    if of := wanted.values.get("family"):
+        kinds = Artifact.objects.order_by().values_list("kind", "media").distinct()
+        medias = {media for kind, media in kinds if family(kind, media) == of and kind == Kind.FILE}
+        rows = rows.filter(kind=Kind.REPORT) if of == "report" else rows.filter(kind=Kind.FILE, media__in=medias)
+    return rows
+
+
+def ordered(rows: "QuerySet[Artifact]", sort: str) -> "QuerySet[Artifact]":
+    """In the order that `sort` asks for; what has no expiry comes last in either direction."""
+    name = sort.removeprefix("-")
+    down = sort.startswith("-")
+    field: Any = F(ORDERS[name])
+    if name == "expiry":
+        field = field.desc(nulls_last=True) if down else field.asc(nulls_last=True)
+    else:
+        field = field.desc() if down else field.asc()
+    return rows.order_by(field, "-pk" if down else "pk")
+
+
+def sort_of(query: Mapping[str, Any]) -> str:
+    said = str(query.get("sort", ""))
+    return said if said.removeprefix("-") in ORDERS else USUAL
+
+
+@dataclass(frozen=True)
+class Cube:
+    """How many artifacts pass the other filters, by state, kind, source and family; `chosen` are those four's."""
+
+    cells: Mapping[tuple[str, ...], int]
+    chosen: Mapping[str, str]
+
+    @cached_property
+    def total(self) -> int:
+        """How many pass all filters."""
+        return sum(many for cell, many in self.cells.items() if self._passes(cell))
+
+    def choices(self, name: str) -> Counter[str]:
+        """How many each choice of one of the four would leave, under the other three."""
+        at = CUBE.index(name)
+        counted: Counter[str] = Counter()
+        for cell, many in self.cells.items():
+            if self._passes(cell, besides=name):
+                counted[cell[at]] += many
+        return counted
+
+    def _passes(self, cell: tuple[str, ...], besides: str = "") -> bool:
+        return all(
+            cell[at] == self.chosen[name] for at, name in enumerate(CUBE) if name in self.chosen and name != besides
+        )
+
+
+def cube(wanted: Asked, today: date) -> Cube:
+    rows = _others(wanted, today).order_by().values_list("state", "kind", "source", "media").annotate(many=Count("pk"))
+    cells: Counter[tuple[str, ...]] = Counter()
+    for state, kind, source, media, many in rows:
+        cells[state, kind, source, family(kind, media)] += many
+    return Cube(cells, {name: wanted.values[name] for name in CUBE if name in wanted.values})
+
+
+# --- one filter each --------------------------------------------------------------------------------------------
+
+
+def _others(wanted: Asked, today: date) -> "QuerySet[Artifact]":
+    """All filters but those that the cube counts."""
+    said = wanted.values
+    rows = Artifact.objects.filter(archived_at__isnull="archived" not in said)
+    for name, field in (("owner", "owner"), ("workspace", "workspaces"), ("report", "report")):
+        rows = rows.filter(**{field: said[name]}) if name in said else rows
+    for name, field in (("tag", "tags__name"), ("framework", "controls__framework__slug")):
+        rows = rows.filter(pk__in=Artifact.objects.filter(**{field: said[name]}).values("pk")) if name in said else rows
+    if "collection" in said:
+        rows = rows.filter(_collected(said["collection"]))
+    if "control" in said:
+        rows = rows.filter(_controlled(said["control"]))
+    rows = rows.filter(_fresh(said.get("fresh", ""), today), _in_time(said))
+    return rows.filter(_searched(wanted.q, wanted.notes)) if wanted.q else rows
+
+
+def _collected(said: str) -> Q:
+    through = Artifact.collections.through.objects
+    if said == NONE:
+        return ~Q(pk__in=through.values("artifact"))
+    return Q(pk__in=through.filter(collection=said).values("artifact"))
+
+
+def _controlled(said: str) -> Q:
+    """Linked to a control, as `framework ref` or `ref`; `none`: to no control."""
+    through = Artifact.controls.through.objects
+    if said == NONE:
+        return ~Q(pk__in=through.values("artifact"))
+    slug, _, ref = said.rpartition(" ")
+    named = Q(control__ref__iexact=ref)
+    named &= Q(control__framework__slug=slug) if slug else Q()
+    return Q(pk__in=through.filter(named).values("artifact"))
+
+
+def _fresh(said: str, today: date) -> Q:
+    if said == "soon":
+        return Q(good_until__range=(today, today + SOON))
+    if said == "over":
+        return Q(state=State.EXPIRED) | Q(good_until__lt=today)
+    if said == "endless":
+        return Q(good__isnull=False, good_until__isnull=True)
+    return Q(good__isnull=True) if said == NONE else Q()
+
+
+def _in_time(said: Mapping[str, str]) -> Q:
+    """Evidence for a part of the days between `from` and `to`; received between `since` and `until`."""
+    narrowed = Q(period_to__gte=said["from"]) if "from" in said else Q()
+    narrowed &= Q(period_from__lte=said["to"]) if "to" in said else Q()
+    narrowed &= Q(received_at__gte=_midnight(said["since"])) if "since" in said else Q()
+    return narrowed & (Q(received_at__lt=_midnight(said["until"], 1)) if "until" in said else Q())
+
+
+def _searched(q: str, notes: bool) -> Q:
+    """Every word stands in the title, the file's name or, where asked for, the notes; or is a tag's, or a digest's
+    beginning."""
+    every = Q()
+    for word in q.split()[:WORDS]:
+        one = Q(title__icontains=word) | Q(name__icontains=word)
+        one |= Q(notes__icontains=word) if notes else Q()
+        tags = list(Tag.objects.filter(name__contains=word.casefold()).values_list("pk", flat=True)[:LONGEST])
+        if tags:
+            one |= Q(pk__in=Artifact.tags.through.objects.filter(tag__in=tags).values("artifact"))
+        if len(word) >= 4 and set(word.lower()) <= set("0123456789abcdef"):
+            one |= Q(sha256__startswith=word.lower())
+        every &= one
+    return every
+
+
+def _day(text: str) -> date | None:
+    try:
+        return parse_date(text)
+    except ValueError:
+        return None
+
+
+def _midnight(text: str, days: int = 0) -> datetime:
+    """The beginning of a day in the portal's zone. The ends of the calendar are near enough for what lies beyond."""
+    of = min(max(date.fromisoformat(text), date(2, 1, 1)), date(9998, 12, 30))
+    return timezone.make_aware(datetime.combine(of + timedelta(days=days), time.min))
