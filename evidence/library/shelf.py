@@ -195,8 +195,8 @@ def name_collection(
 ) -> Collection:
     """Makes a collection, or gives one another name and description. NotPossible when the name is empty or taken."""
     named, said = audit.clean(" ".join(name.split()), 120), audit.clean(" ".join(about.split()), 300)
-    if not named:
-        raise NotPossible("collection-name", "Give the collection a name.")
+    if not named or set(named) & set(",;"):
+        raise NotPossible("collection-name", "Give the collection a name, without commas and semicolons.")
     made = collection or Collection(created_at=now, created_by=by)
     before, made.name, made.about = made.name, named, said
     try:
