@@ -42,7 +42,7 @@ TITLES = (
     "workspaces",
     "archived_at",
 )
-LONGEST = 1_000_000  # characters of a sheet that is brought back
+LONGEST = 500_000  # characters of a sheet that is brought back
 MOST = 2000  # rows of it
 MOST_OWNERS = 200
 LONGEST_NOTES = 5000
@@ -124,7 +124,9 @@ def plan(text: str) -> Plan:
     except csv.Error as error:
         return Plan(refused=f"The file is not CSV: {error}.")
     if not read or "uid" not in read[0] or not set(CHANGES) & set(read[0]):
-        return Plan(refused="The first line must name the columns: uid, and at least one of " + ", ".join(CHANGES) + ".")
+        return Plan(
+            refused="The first line must name the columns: uid, and at least one of " + ", ".join(CHANGES) + "."
+        )
     if len(read) > MOST:
         return Plan(refused=f"The file has {len(read):,} rows; {MOST:,} can be read at once.")
     lines = _lines(read)

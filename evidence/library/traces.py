@@ -82,7 +82,7 @@ def remove(relation: str, links: Iterable[Link]) -> list[Link]:
     wanted = list(dict.fromkeys(links))
     there = standing(relation, sorted({link[0] for link in wanted}))
     gone = [link for link in wanted if link in there]
-    for some in batched((there[link] for link in gone)):
+    for some in batched(there[link] for link in gone):
         RELATIONS[relation][0].objects.filter(pk__in=some).delete()
     return gone
 

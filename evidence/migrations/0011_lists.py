@@ -5,64 +5,79 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('connectors', '0011_erasure'),
-        ('evidence', '0010_reviews'),
+        ("connectors", "0011_erasure"),
+        ("evidence", "0010_reviews"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.RemoveIndex(
-            model_name='artifact',
-            name='artifacts_by_time',
+            model_name="artifact",
+            name="artifacts_by_time",
         ),
         migrations.RemoveIndex(
-            model_name='artifact',
-            name='artifacts_by_state',
+            model_name="artifact",
+            name="artifacts_by_state",
         ),
         migrations.RemoveIndex(
-            model_name='artifact',
-            name='artifacts_by_title',
+            model_name="artifact",
+            name="artifacts_by_title",
         ),
         migrations.RemoveIndex(
-            model_name='artifact',
-            name='artifacts_by_owner',
+            model_name="artifact",
+            name="artifacts_by_owner",
         ),
         migrations.RemoveIndex(
-            model_name='artifact',
-            name='artifacts_by_expiry',
+            model_name="artifact",
+            name="artifacts_by_expiry",
         ),
         migrations.AddIndex(
-            model_name='artifact',
-            index=models.Index(condition=models.Q(('archived_at', None)), fields=['received_at', 'id'], name='artifacts_by_time'),
+            model_name="artifact",
+            index=models.Index(
+                condition=models.Q(("archived_at", None)), fields=["received_at", "id"], name="artifacts_by_time"
+            ),
         ),
         migrations.AddIndex(
-            model_name='artifact',
-            index=models.Index(condition=models.Q(('archived_at', None)), fields=['collected_at', 'id'], name='artifacts_by_collected'),
+            model_name="artifact",
+            index=models.Index(
+                condition=models.Q(("archived_at", None)), fields=["collected_at", "id"], name="artifacts_by_collected"
+            ),
         ),
         migrations.AddIndex(
-            model_name='artifact',
-            index=models.Index(condition=models.Q(('archived_at', None)), fields=['title', 'id'], name='artifacts_by_title'),
+            model_name="artifact",
+            index=models.Index(
+                condition=models.Q(("archived_at", None)), fields=["title", "id"], name="artifacts_by_title"
+            ),
         ),
         migrations.AddIndex(
-            model_name='artifact',
-            index=models.Index(condition=models.Q(('archived_at', None)), fields=['state', 'id'], name='artifacts_by_state'),
+            model_name="artifact",
+            index=models.Index(
+                condition=models.Q(("archived_at", None)), fields=["state", "id"], name="artifacts_by_state"
+            ),
         ),
         migrations.AddIndex(
-            model_name='artifact',
-            index=models.Index(condition=models.Q(('archived_at', None)), fields=['size', 'id'], name='artifacts_by_size'),
+            model_name="artifact",
+            index=models.Index(
+                condition=models.Q(("archived_at", None)), fields=["size", "id"], name="artifacts_by_size"
+            ),
         ),
         migrations.AddIndex(
-            model_name='artifact',
-            index=models.Index(condition=models.Q(('archived_at', None)), fields=['state', 'kind', 'source', 'media'], name='artifacts_counted'),
+            model_name="artifact",
+            index=models.Index(
+                condition=models.Q(("archived_at", None)),
+                fields=["state", "kind", "source", "media"],
+                name="artifacts_counted",
+            ),
         ),
         migrations.AddIndex(
-            model_name='artifact',
-            index=models.Index(condition=models.Q(('archived_at', None)), fields=['owner', 'received_at'], name='artifacts_by_owner'),
+            model_name="artifact",
+            index=models.Index(
+                condition=models.Q(("archived_at", None)), fields=["owner", "received_at"], name="artifacts_by_owner"
+            ),
         ),
         migrations.AddIndex(
-            model_name='artifact',
-            index=models.Index(fields=['good_until', 'id'], name='artifacts_by_expiry'),
+            model_name="artifact",
+            index=models.Index(fields=["good_until", "id"], name="artifacts_by_expiry"),
         ),
     ]

@@ -19,6 +19,7 @@ from .exporting import download, failed
 from .reports import chosen
 from .workspaces import draw
 
+
 @needs(VIEW)
 @require_safe
 def artifact(request: HttpRequest, pk: int) -> HttpResponse:

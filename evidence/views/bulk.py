@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -17,10 +18,11 @@ from portal.access import CAPTURE, demand, needs
 from portal.models import User
 
 from .. import undoing
-from ..library import references, reviewing, shelf
+from ..library import finding, references, reviewing, shelf
 from ..library.shelf import NotPossible
 from ..library.traces import Trace, batched
 from ..models import Artifact, Collection, Version
+from . import asked
 
 SHOWN = 10  # titles on the page that asks
 
@@ -48,12 +50,19 @@ VERBS = {
 }
 
 
+def chosen(data: QueryDict) -> tuple["QuerySet[Artifact]", finding.Asked]:
+    """The artifacts that a form of the list chooses: those that are ticked, or all that its filters leave."""
+    wanted = finding.asked(QueryDict(data["query"]) if "query" in data else data)
+    picked = [number for text in data.getlist("pick") if (number := asked.whole(text)) is not None]
+    if picked and data.get("all") != "1":
+        return Artifact.objects.filter(pk__in=picked), finding.Asked("", False, {})
+    return finding.found(wanted, timezone.localdate()), wanted
+
+
 @needs(CAPTURE)
 @require_POST
 def bulk(request: HttpRequest) -> HttpResponse:
     """Asks what the verb needs, and carries it out once the page that asked was sent with the same number."""
-    from .library import chosen
-
     by, data = demand(request, CAPTURE), request.POST
     name = str(data.get("verb", ""))
     back = f"{reverse('artifacts')}?{QueryDict(data.get('query', '')).urlencode()}"
@@ -113,7 +122,7 @@ def told(request: HttpRequest, done: Trace, text: str, by: User, now: datetime) 
     if not done.artifacts:
         messages.info(request, text)
         return
-    undo = undoing.offer(by=by, now=now, what=undoing.SHELF, label=text.split(".")[0], before=done.as_json())
+    undo = undoing.offer(by=by, now=now, what=undoing.SHELF, label=text.split(".", maxsplit=1)[0], before=done.as_json())
     messages.success(request, text, extra_tags=f"undo-{undo.pk}")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, Exists, OuterRef, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_safe
@@ -21,8 +21,8 @@ from portal.models import User
 from .. import savedviews, tables
 from ..library import finding, sheet
 from ..models import Artifact, Collection, Framework, Kind, Source, State, Tag
-from . import asked, lists
-from .bulk import VERBS
+from . import lists
+from .bulk import VERBS, chosen
 
 HEADS = (
     ("title", "Title"),
@@ -72,7 +72,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 def _person(request: HttpRequest) -> User:
     person = request.user
-    assert isinstance(person, User)  # noqa: S101  # `needs` let nobody else in
+    assert isinstance(person, User)  # `needs` let nobody else in
     return person
 
 
@@ -156,15 +156,6 @@ def _folders(wanted: finding.Asked) -> list[Chip]:
 
 
 # --- as a file --------------------------------------------------------------------------------------------------
-
-
-def chosen(data: QueryDict) -> tuple["QuerySet[Artifact]", finding.Asked]:
-    """The artifacts that a form of the list chooses: those that are ticked, or all that its filters leave."""
-    wanted = finding.asked(QueryDict(data["query"]) if "query" in data else data)
-    picked = [number for text in data.getlist("pick") if (number := asked.whole(text)) is not None]
-    if picked and data.get("all") != "1":
-        return Artifact.objects.filter(pk__in=picked), finding.Asked("", False, {})
-    return finding.found(wanted, timezone.localdate()), wanted
 
 
 @needs(EXPORT)
