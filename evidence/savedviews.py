@@ -50,11 +50,11 @@ def offered(person: User, page: str, query: str) -> list[Offered]:
 def path(page: str) -> str:
     """Where a list stands. NotPossible for a page whose views are not kept."""
     if page not in PAGES:
-        raise NotPossible("view-name", "Views of this page cannot be saved.")
+        raise NotPossible("", "Views of this page cannot be saved.")
     try:
         return reverse(page)
     except NoReverseMatch:
-        raise NotPossible("view-name", "Views of this page cannot be saved.") from None
+        raise NotPossible("", "Views of this page cannot be saved.") from None
 
 
 def save(*, by: User, page: str, name: str, query: str, shared: bool) -> SavedView:
@@ -62,12 +62,12 @@ def save(*, by: User, page: str, name: str, query: str, shared: bool) -> SavedVi
     path(page)
     named, wanted = audit.clean(" ".join(name.split()), 80), asked(query)
     if not named:
-        raise NotPossible("view-name", "Give the view a name.")
+        raise NotPossible("", "Give the view a name.")
     if len(wanted) > LONGEST:
-        raise NotPossible("view-name", "This view asks for too much to be saved: take some filters away.")
+        raise NotPossible("", "This view asks for too much to be saved: take some filters away.")
     own = SavedView.objects.filter(owner=by, page=page)
     if own.exclude(name=named).count() >= MOST:
-        raise NotPossible("view-name", f"You have {MOST} views of this list: delete one first.")
+        raise NotPossible("", f"You have {MOST} views of this list: delete one first.")
     return own.update_or_create(
         name=named, defaults={"query": wanted, "shared": shared}, create_defaults=_new(by, page, wanted, shared)
     )[0]
@@ -78,12 +78,12 @@ def rename(pk: int, *, by: User, name: str, shared: bool) -> SavedView:
     view = SavedView.objects.get(pk=pk, owner=by)
     view.name, view.shared = audit.clean(" ".join(name.split()), 80), shared
     if not view.name:
-        raise NotPossible("view-name", "Give the view a name.")
+        raise NotPossible("", "Give the view a name.")
     try:
         with transaction.atomic():
             view.save(update_fields=["name", "shared"])
     except IntegrityError:
-        raise NotPossible("view-name", f"You have a view “{view.name}” of this list already.") from None
+        raise NotPossible("", f"You have a view “{view.name}” of this list already.") from None
     return view
 
 

@@ -154,7 +154,7 @@ def record_each(
     return len(AuditEntry.objects.bulk_create(entries, batch_size=500))
 
 
-def _entry(
+def _entry(  # noqa: PLR0917  # both of its callers have all of these at hand
     action: Action,
     actor: User | AnonymousUser | None,
     target: Any,

@@ -6,20 +6,22 @@ then the page's numbers are read in the order of an index, and only those rows a
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 
-from ..models import Artifact, Kind, Source, State, Tag
+from ..models import Artifact, Control, Kind, Source, State, Tag
+from . import traces
 
 SOON = timedelta(days=30)
 WORDS = 5
+FEW = 3000
 LONGEST = 200
 NONE = "none"
 # What the list can be sorted by: the name in the address, and the field.
@@ -101,9 +103,9 @@ class Asked:
 def asked(query: Mapping[str, Any]) -> Asked:
     """Reads an address. What makes no sense is left aside. Pure."""
     said = {name: str(query.get(name, "")).replace("\0", "").strip()[:LONGEST] for name in TITLES}
-    known = {"state": State, "kind": Kind, "source": Source, "family": FAMILIES, "fresh": FRESHNESS}
-    for name, choices in known.items():
-        said[name] = said[name] if said[name] in list(choices) else ""
+    known = {"state": State.values, "kind": Kind.values, "source": Source.values}
+    for name, choices in (known | {"family": [*FAMILIES], "fresh": [*FRESHNESS]}).items():
+        said[name] = said[name] if said[name] in choices else ""
     for name in ("owner", "workspace", "collection"):
         number = said[name].isascii() and said[name].isdigit() and len(said[name]) < 10
         said[name] = said[name] if number or (name == "collection" and said[name] == NONE) else ""
@@ -114,9 +116,13 @@ def asked(query: Mapping[str, Any]) -> Asked:
     return Asked(q, query.get("notes") == "1", {name: value for name, value in said.items() if value})
 
 
-def found(wanted: Asked, today: date) -> "QuerySet[Artifact]":
-    """The artifacts that pass every filter, in no order."""
-    rows = _others(wanted, today)
+def found(wanted: Asked, today: date, *, one_by_one: bool = False) -> "QuerySet[Artifact]":
+    """The artifacts that pass every filter, in no order.
+
+    `one_by_one` asks for links artifact by artifact, which is quick where the first rows of very many are wanted, and
+    slow where all of them are looked at.
+    """
+    rows = _others(wanted, today, one_by_one)
     for name in ("state", "kind", "source"):
         if value := wanted.values.get(name):
             rows = rows.filter(**{name: value})
@@ -137,6 +143,15 @@ def ordered(rows: "QuerySet[Artifact]", sort: str) -> "QuerySet[Artifact]":
     else:
         field = field.desc() if down else field.asc()
     return rows.order_by(field, "-pk" if down else "pk")
+
+
+def listed(wanted: Asked, today: date, sort: str, total: int) -> "QuerySet[Artifact]":
+    """The artifacts that pass every filter, in order. Few are found first and sorted then; of very many, the order's
+    index gives the first ones without looking at the others."""
+    if total > FEW:
+        return ordered(found(wanted, today, one_by_one=True), sort)
+    pks = list(found(wanted, today).order_by().values_list("pk", flat=True)[: FEW + 1]) if total else []
+    return ordered(Artifact.objects.filter(pk__in=pks), sort)
 
 
 def sort_of(query: Mapping[str, Any]) -> str:
@@ -182,38 +197,58 @@ def cube(wanted: Asked, today: date) -> Cube:
 # --- one filter each --------------------------------------------------------------------------------------------
 
 
-def _others(wanted: Asked, today: date) -> "QuerySet[Artifact]":
+def _others(wanted: Asked, today: date, one_by_one: bool = False) -> "QuerySet[Artifact]":
     """All filters but those that the cube counts."""
     said = wanted.values
     rows = Artifact.objects.filter(archived_at__isnull="archived" not in said)
-    for name, field in (("owner", "owner"), ("workspace", "workspaces"), ("report", "report")):
-        rows = rows.filter(**{field: said[name]}) if name in said else rows
-    for name, field in (("tag", "tags__name"), ("framework", "controls__framework__slug")):
-        rows = rows.filter(pk__in=Artifact.objects.filter(**{field: said[name]}).values("pk")) if name in said else rows
-    if "collection" in said:
-        rows = rows.filter(_collected(said["collection"]))
-    if "control" in said:
-        rows = rows.filter(_controlled(said["control"]))
+    rows = rows.filter(owner=said["owner"]) if "owner" in said else rows
+    rows = rows.filter(report=said["report"]) if "report" in said else rows
+    for name, value in said.items():
+        if name in _LINKED:
+            relation, others = _LINKED[name](value)
+            rows = rows.filter(_linked(relation, others, one_by_one))
     rows = rows.filter(_fresh(said.get("fresh", ""), today), _in_time(said))
     return rows.filter(_searched(wanted.q, wanted.notes)) if wanted.q else rows
 
 
-def _collected(said: str) -> Q:
-    through = Artifact.collections.through.objects
-    if said == NONE:
-        return ~Q(pk__in=through.values("artifact"))
-    return Q(pk__in=through.filter(collection=said).values("artifact"))
+Linked = tuple[str, "list[int] | None"]  # a relation, and the numbers of which one must be linked; None: nothing is
 
 
-def _controlled(said: str) -> Q:
-    """Linked to a control, as `framework ref` or `ref`; `none`: to no control."""
-    through = Artifact.controls.through.objects
+def _linked(relation: str, others: list[int] | None, one_by_one: bool) -> Q:
+    model, (column, *_) = traces.RELATIONS[relation]
+    if others is None:
+        return ~Q(Exists(model.objects.filter(artifact=OuterRef("pk"))))
+    links = model.objects.filter(**{f"{column}__in": others})
+    if one_by_one:
+        return Q(Exists(links.filter(artifact=OuterRef("pk"))))
+    return Q(pk__in=links.values("artifact"))
+
+
+def _tagged(said: str) -> Linked:
+    return "tags", list(Tag.objects.filter(name=said).values_list("pk", flat=True))
+
+
+def _controlled(said: str) -> Linked:
+    """Linked to a control, as `framework reference` or the reference alone; `none`: to no control."""
     if said == NONE:
-        return ~Q(pk__in=through.values("artifact"))
+        return "controls", None
     slug, _, ref = said.rpartition(" ")
-    named = Q(control__ref__iexact=ref)
-    named &= Q(control__framework__slug=slug) if slug else Q()
-    return Q(pk__in=through.filter(named).values("artifact"))
+    found = Control.objects.filter(ref__iexact=ref)
+    found = found.filter(framework__slug=slug.casefold()) if slug else found
+    return "controls", list(found.order_by().values_list("pk", flat=True))
+
+
+def _within(said: str) -> Linked:
+    return "controls", list(Control.objects.filter(framework__slug=said).order_by().values_list("pk", flat=True))
+
+
+_LINKED: dict[str, Callable[[str], Linked]] = {
+    "tag": _tagged,
+    "collection": lambda said: ("collections", None if said == NONE else [int(said)]),
+    "workspace": lambda said: ("workspaces", [int(said)]),
+    "control": _controlled,
+    "framework": _within,
+}
 
 
 def _fresh(said: str, today: date) -> Q:

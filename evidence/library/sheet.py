@@ -216,10 +216,10 @@ def _read(line: Line, found: Mapping[str, Any], row: Mapping[str, str], known: _
         fields |= {} if wrong else {name: value}
     line.wish = shelf.wish(found["pk"], found, fields)
     changed = {column.removesuffix("_id"): after for _, column, _, after in line.wish.settings}
-    for name in cells:
+    for name, cell in cells.items():
         came, went = line.wish.added.get(name, ()), line.wish.removed.get(name, ())
         if name in changed or came or went:
-            line.words.append(f"{name.replace('_', ' ')}: {_shown(cells[name])}")
+            line.words.append(f"{name.replace('_', ' ')}: {_shown(cell)}")
 
 
 def _shown(cell: str) -> str:

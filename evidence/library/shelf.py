@@ -1,4 +1,4 @@
-"""How artifacts are organised: titles, owners, tags, collections and links, and the archive. None of it touches a version.
+"""How artifacts are organised: titles, owners, tags, collections, links, the archive. None of it touches a version.
 
 Every verb is one transaction with an audit line for each artifact that it changed, and returns a `Trace` of exactly
 that. `artifacts` is one artifact, or the numbers of many.
@@ -29,7 +29,7 @@ Detail = Mapping[str, str | int | float | bool | None]
 
 
 class NotPossible(Exception):
-    """What cannot be done, in a sentence for the page; `code` is explained under /help/."""
+    """What cannot be done, in a sentence for the page; `code` is explained under /help/, "" for what a form lacks."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -196,7 +196,7 @@ def name_collection(
     """Makes a collection, or gives one another name and description. NotPossible when the name is empty or taken."""
     named, said = audit.clean(" ".join(name.split()), 120), audit.clean(" ".join(about.split()), 300)
     if not named or set(named) & set(",;"):
-        raise NotPossible("collection-name", "Give the collection a name, without commas and semicolons.")
+        raise NotPossible("", "Give the collection a name, without commas and semicolons.")
     made = collection or Collection(created_at=now, created_by=by)
     before, made.name, made.about = made.name, named, said
     try:
@@ -206,7 +206,7 @@ def name_collection(
             action = audit.Action.COLLECTION_CHANGED
             audit.record(action, actor=by, target=made, request=request, at=now, what=what, before=before)
     except IntegrityError:
-        raise NotPossible("collection-name", f"There is a collection “{named}” already.") from None
+        raise NotPossible("", f"There is a collection “{named}” already.") from None
     return made
 
 

@@ -94,7 +94,7 @@ def put(settings: Iterable[Setting]) -> list[Setting]:
         groups[name, before, after].append(pk)
     done: list[Setting] = []
     for (name, before, after), pks in groups.items():
-        of = Artifact._meta.get_field(name)
+        of: Any = Artifact._meta.get_field(name)
         for some in batched(pks):
             rows = Artifact.objects.filter(pk__in=some, **{name: of.to_python(before)} if before is not None else {})
             rows = rows.filter(**{f"{name}__isnull": True}) if before is None else rows

@@ -133,8 +133,19 @@ class Artifact(models.Model):
             models.Index(fields=["title", "id"], condition=Q(archived_at=None), name="artifacts_by_title"),
             models.Index(fields=["state", "id"], condition=Q(archived_at=None), name="artifacts_by_state"),
             models.Index(fields=["size", "id"], condition=Q(archived_at=None), name="artifacts_by_size"),
+            # These two hold all that the counts and the search look at, so that neither reads whole rows.
             models.Index(
-                fields=["state", "kind", "source", "media"], condition=Q(archived_at=None), name="artifacts_counted"
+                fields=[
+                    *("state", "kind", "source", "media", "report", "owner", "good", "good_until"),
+                    *("period_from", "period_to", "received_at"),
+                ],
+                condition=Q(archived_at=None),
+                name="artifacts_counted",
+            ),
+            models.Index(
+                fields=["title", "name", "sha256", "state", "kind", "source", "media"],
+                condition=Q(archived_at=None),
+                name="artifacts_searched",
             ),
             models.Index(fields=["owner", "received_at"], condition=Q(archived_at=None), name="artifacts_by_owner"),
             models.Index(fields=["report", "archived_at"], name="artifacts_by_report"),

@@ -52,7 +52,7 @@ _STANDS = {"draft": "none", "review": "run", "accepted": "pass", "rejected": "fa
 
 @register.filter
 def artifact_state(artifact: Artifact) -> SafeString:
-    return mark(State(_STANDS.get(artifact.state, "na"), artifact.get_state_display()))
+    return mark(_STANDS.get(artifact.state, "na"), artifact.get_state_display())
 
 
 @register.filter

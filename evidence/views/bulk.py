@@ -29,7 +29,7 @@ SHOWN = 10  # titles on the page that asks
 
 @dataclass(frozen=True)
 class Verb:
-    """`asks` names the input that it needs: tags, collection, owner, controls, or none. `done` follows "12 artifacts"."""
+    """`asks` names the input that it needs: tags, collection, owner, controls, or none. `done` follows a number."""
 
     title: str
     done: str
@@ -52,7 +52,7 @@ VERBS = {
 
 def chosen(data: QueryDict) -> tuple["QuerySet[Artifact]", finding.Asked]:
     """The artifacts that a form of the list chooses: those that are ticked, or all that its filters leave."""
-    wanted = finding.asked(QueryDict(data["query"]) if "query" in data else data)
+    wanted = finding.asked(QueryDict(str(data["query"])) if "query" in data else data)
     picked = [number for text in data.getlist("pick") if (number := asked.whole(text)) is not None]
     if picked and data.get("all") != "1":
         return Artifact.objects.filter(pk__in=picked), finding.Asked("", False, {})
@@ -65,7 +65,7 @@ def bulk(request: HttpRequest) -> HttpResponse:
     """Asks what the verb needs, and carries it out once the page that asked was sent with the same number."""
     by, data = demand(request, CAPTURE), request.POST
     name = str(data.get("verb", ""))
-    back = f"{reverse('artifacts')}?{QueryDict(data.get('query', '')).urlencode()}"
+    back = f"{reverse('artifacts')}?{QueryDict(str(data.get('query', ''))).urlencode()}"
     rows, _ = chosen(data)
     pks = list(rows.order_by("pk").values_list("pk", flat=True)[: shelf.MOST + 1])
     if refused := _refused(name, data, len(pks)):
@@ -122,7 +122,9 @@ def told(request: HttpRequest, done: Trace, text: str, by: User, now: datetime) 
     if not done.artifacts:
         messages.info(request, text)
         return
-    undo = undoing.offer(by=by, now=now, what=undoing.SHELF, label=text.split(".", maxsplit=1)[0], before=done.as_json())
+    undo = undoing.offer(
+        by=by, now=now, what=undoing.SHELF, label=text.split(".", maxsplit=1)[0], before=done.as_json()
+    )
     messages.success(request, text, extra_tags=f"undo-{undo.pk}")
 
 
@@ -151,9 +153,9 @@ def _submit(request: HttpRequest, pks: list[int], by: User, now: datetime) -> No
 def _tags(data: QueryDict) -> list[str]:
     names = shelf.tags_in(str(data.get("tags", "")))
     if not names:
-        raise NotPossible("tags", "Write at least one tag.")
+        raise NotPossible("", "Write at least one tag.")
     if wrong := shelf.wrong_tags(names):
-        raise NotPossible("tags", wrong)
+        raise NotPossible("", wrong)
     return names
 
 
@@ -165,21 +167,21 @@ def _collection(data: QueryDict, make: dict[str, Any] | None = None) -> Collecti
         return there or shelf.name_collection(new, "", **make)
     found = Collection.objects.filter(pk=said).first() if said.isascii() and said.isdigit() and len(said) < 10 else None
     if found is None:
-        raise NotPossible("collection", "Choose a collection.")
+        raise NotPossible("", "Choose a collection.")
     return found
 
 
 def _owner(data: QueryDict) -> User:
     person, wrong = references.owner(str(data.get("owner", "")))
     if person is None or wrong:
-        raise NotPossible("owner", wrong)
+        raise NotPossible("", wrong)
     return person
 
 
 def _controls(data: QueryDict) -> list[Any]:
     found, missing = references.controls(str(data.get("controls", "")))
     if missing or not found:
-        raise NotPossible("controls", " ".join(missing[:5]) or "Write at least one control, for instance soc2 CC6.1.")
+        raise NotPossible("", " ".join(missing[:5]) or "Write at least one control, for instance soc2 CC6.1.")
     return found
 
 

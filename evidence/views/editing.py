@@ -130,8 +130,9 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
             return redirect("artifact", pk=pk)
         except NotPossible:
             others = _others(form, now_stands)
-            form.data = form.data.copy()
-            form.data["seen"] = now_stands["seen"]
+            typed = request.POST.copy()
+            typed["seen"] = now_stands["seen"]
+            form.data = typed
     context = {"artifact": artifact, "form": form, "others": others, "people": references.keepers()}
     return render(request, "evidence/artifact_edit.html", context, status=409 if others else 200)
 

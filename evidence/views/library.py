@@ -48,7 +48,7 @@ def index(request: HttpRequest) -> HttpResponse:
     today, query = timezone.localdate(), request.GET
     wanted, sort = finding.asked(query), finding.sort_of(query)
     cube = finding.cube(wanted, today)
-    page = _page(finding.ordered(finding.found(wanted, today), sort), cube.total, query)
+    page = _page(finding.listed(wanted, today, sort, cube.total), cube.total, query)
     choices = _choices()
     context = {
         "page": page,
@@ -79,9 +79,9 @@ def _person(request: HttpRequest) -> User:
 class _Counted(Paginator[Any]):
     """Pages of rows whose number is known; only the page's own rows are read whole."""
 
-    def __init__(self, rows: "QuerySet[Artifact]", size: int, count: int) -> None:
+    def __init__(self, rows: "QuerySet[Any, Any]", size: int, count: int) -> None:
         super().__init__(rows, size)
-        self.count = count  # type: ignore[misc]  # in the place of the cached property that would ask for it
+        self.count = count  # in the place of the cached property that would ask for it
 
 
 def _page(rows: "QuerySet[Artifact]", count: int, query: Mapping[str, Any]) -> "Page[Any]":
@@ -150,9 +150,11 @@ def _removable(wanted: finding.Asked, choices: Mapping[str, Any]) -> list[Remova
 
 def _folders(wanted: finding.Asked) -> list[Chip]:
     """The collections, with how many lie in each, the archived ones too."""
-    rows = Collection.objects.annotate(many=Count("artifacts")).values_list("pk", "name", "many")
+    through = Artifact.collections.through.objects.order_by().values_list("collection")
+    held = dict(through.annotate(many=Count("pk")))
+    rows = Collection.objects.values_list("pk", "name")[:MOST_CHOICES]
     said = wanted.values.get("collection", "")
-    return [Chip("collection", str(pk), name, many, str(pk) == said) for pk, name, many in rows[:MOST_CHOICES]]
+    return [Chip("collection", str(pk), name, held.get(pk, 0), str(pk) == said) for pk, name in rows]
 
 
 # --- as a file --------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ SHOWN = 200
 @needs(CAPTURE)
 @require_http_methods(["GET", "HEAD", "POST"])
 def bring(request: HttpRequest) -> HttpResponse:
-    """The file's text travels in the page between the look and the deed, so nothing is kept of what nobody carries out."""
+    """The file's text travels in the page between the look and the deed: nothing is kept that nobody carries out."""
     text, wrong = _text(request)
     plan = sheet.plan(text) if text and not wrong else None
     confirmed = str(request.POST.get("mark", ""))
