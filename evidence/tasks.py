@@ -6,6 +6,7 @@ from connectors import locker, tasks
 from portal import canon, ledger
 
 from . import erasures, notices, retention, undoing, verifications
+from .library import receiving
 
 
 def beat() -> str:
@@ -23,6 +24,8 @@ def beat() -> str:
     retention.start_due(now)
     notices.queue_mail(now)
     undoing.tidy(now)
+    if now.minute == 0:  # once in an hour is enough
+        receiving.sweep(now)
     return f"{said}, {sealed}"
 
 

@@ -1,12 +1,11 @@
 """Which artifacts a list shows: filters, order, and how many each choice would leave. It only reads.
 
-A list of a hundred thousand costs two looks at the table, whatever is asked for. The *cube* counts what passes all
-other filters by state, kind, source and type at once, and from it follow the total and the number beside each choice;
-then the page's numbers are read in the order of an index, and only those rows are read whole.
+The *cube* counts what passes all other filters by state, kind, source and type at once, and from it follow the total
+and the number beside each choice. Only the page's own rows are read whole.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
@@ -116,21 +115,51 @@ def asked(query: Mapping[str, Any]) -> Asked:
     return Asked(q, query.get("notes") == "1", {name: value for name, value in said.items() if value})
 
 
-def found(wanted: Asked, today: date, *, one_by_one: bool = False) -> "QuerySet[Artifact]":
-    """The artifacts that pass every filter, in no order.
+def found(wanted: Asked, today: date) -> "QuerySet[Artifact]":
+    """The artifacts that pass every filter, in no order."""
+    rows = _others(wanted, today, one_by_one=False)
+    return _chosen(rows, wanted, _medias(rows) if "family" in wanted.values else frozenset())
 
-    `one_by_one` asks for links artifact by artifact, which is quick where the first rows of very many are wanted, and
-    slow where all of them are looked at.
-    """
-    rows = _others(wanted, today, one_by_one)
+
+@dataclass(frozen=True)
+class Look:
+    """What a list shows: its counts, and the artifacts in order."""
+
+    cube: "Cube"
+    rows: "QuerySet[Artifact]"
+
+
+def look(wanted: Asked, today: date, sort: str) -> Look:
+    """Few artifacts are found first, and counted and sorted then. Of very many the counts come from an index that
+    holds all that they need, and the order's own index gives the first ones without a look at the others."""
+    if wanted.q or set(wanted.values) - set(CUBE) - {"archived"}:
+        rows = _others(wanted, today, one_by_one=False).order_by()
+        few = list(rows.values_list("pk", "state", "kind", "source", "media")[: FEW + 1])
+        if len(few) <= FEW:
+            counted = _cube(wanted, ((*each[1:], 1) for each in few))
+            pks = [each[0] for each in few if counted.passes(_cell(*each[1:]))]
+            return Look(counted, ordered(Artifact.objects.filter(pk__in=pks), sort))
+    rows = _others(wanted, today, one_by_one=True)
+    fields = rows.order_by().values_list("state", "kind", "source", "media")
+    cells = list(fields.annotate(many=Count("pk")))
+    medias = frozenset(media for _, _, _, media, _ in cells)
+    return Look(_cube(wanted, cells), ordered(_chosen(rows, wanted, medias), sort))
+
+
+def _chosen(rows: "QuerySet[Artifact]", wanted: Asked, medias: frozenset[str]) -> "QuerySet[Artifact]":
+    """Those that pass the four filters that are counted; `medias` are the types that there are."""
     for name in ("state", "kind", "source"):
         if value := wanted.values.get(name):
             rows = rows.filter(**{name: value})
-    if of := wanted.values.get("family"):
-        kinds = Artifact.objects.order_by().values_list("kind", "media").distinct()
-        medias = {media for kind, media in kinds if family(kind, media) == of and kind == Kind.FILE}
-        rows = rows.filter(kind=Kind.REPORT) if of == "report" else rows.filter(kind=Kind.FILE, media__in=medias)
-    return rows
+    of = wanted.values.get("family", "")
+    if of == "report":
+        return rows.filter(kind=Kind.REPORT)
+    fitting = [media for media in medias if family(Kind.FILE, media) == of]
+    return rows.filter(kind=Kind.FILE, media__in=fitting) if of else rows
+
+
+def _medias(rows: "QuerySet[Artifact]") -> frozenset[str]:
+    return frozenset(rows.order_by().values_list("media", flat=True).distinct())
 
 
 def ordered(rows: "QuerySet[Artifact]", sort: str) -> "QuerySet[Artifact]":
@@ -143,15 +172,6 @@ def ordered(rows: "QuerySet[Artifact]", sort: str) -> "QuerySet[Artifact]":
     else:
         field = field.desc() if down else field.asc()
     return rows.order_by(field, "-pk" if down else "pk")
-
-
-def listed(wanted: Asked, today: date, sort: str, total: int) -> "QuerySet[Artifact]":
-    """The artifacts that pass every filter, in order. Few are found first and sorted then; of very many, the order's
-    index gives the first ones without looking at the others."""
-    if total > FEW:
-        return ordered(found(wanted, today, one_by_one=True), sort)
-    pks = list(found(wanted, today).order_by().values_list("pk", flat=True)[: FEW + 1]) if total else []
-    return ordered(Artifact.objects.filter(pk__in=pks), sort)
 
 
 def sort_of(query: Mapping[str, Any]) -> str:
@@ -169,36 +189,40 @@ class Cube:
     @cached_property
     def total(self) -> int:
         """How many pass all filters."""
-        return sum(many for cell, many in self.cells.items() if self._passes(cell))
+        return sum(many for cell, many in self.cells.items() if self.passes(cell))
 
     def choices(self, name: str) -> Counter[str]:
         """How many each choice of one of the four would leave, under the other three."""
         at = CUBE.index(name)
         counted: Counter[str] = Counter()
         for cell, many in self.cells.items():
-            if self._passes(cell, besides=name):
+            if self.passes(cell, besides=name):
                 counted[cell[at]] += many
         return counted
 
-    def _passes(self, cell: tuple[str, ...], besides: str = "") -> bool:
+    def passes(self, cell: tuple[str, ...], besides: str = "") -> bool:
         return all(
             cell[at] == self.chosen[name] for at, name in enumerate(CUBE) if name in self.chosen and name != besides
         )
 
 
-def cube(wanted: Asked, today: date) -> Cube:
-    rows = _others(wanted, today).order_by().values_list("state", "kind", "source", "media").annotate(many=Count("pk"))
+def _cube(wanted: Asked, counted: Iterable[tuple[str, str, str, str, int]]) -> Cube:
     cells: Counter[tuple[str, ...]] = Counter()
-    for state, kind, source, media, many in rows:
-        cells[state, kind, source, family(kind, media)] += many
+    for state, kind, source, media, many in counted:
+        cells[_cell(state, kind, source, media)] += many
     return Cube(cells, {name: wanted.values[name] for name in CUBE if name in wanted.values})
+
+
+def _cell(state: str, kind: str, source: str, media: str) -> tuple[str, ...]:
+    return state, kind, source, family(kind, media)
 
 
 # --- one filter each --------------------------------------------------------------------------------------------
 
 
-def _others(wanted: Asked, today: date, one_by_one: bool = False) -> "QuerySet[Artifact]":
-    """All filters but those that the cube counts."""
+def _others(wanted: Asked, today: date, one_by_one: bool) -> "QuerySet[Artifact]":
+    """All filters but those that the cube counts. `one_by_one` asks for links artifact by artifact, which is quick
+    where very many have them, or only the first are wanted."""
     said = wanted.values
     rows = Artifact.objects.filter(archived_at__isnull="archived" not in said)
     rows = rows.filter(owner=said["owner"]) if "owner" in said else rows

@@ -150,7 +150,7 @@ class Artifact(models.Model):
             models.Index(fields=["owner", "received_at"], condition=Q(archived_at=None), name="artifacts_by_owner"),
             models.Index(fields=["report", "archived_at"], name="artifacts_by_report"),
             models.Index(fields=["sha256"], name="artifacts_by_digest"),
-            models.Index(fields=["good_until", "id"], name="artifacts_by_expiry"),
+            models.Index(fields=["good_until"], condition=Q(good_until__isnull=False), name="artifacts_by_expiry"),
         ]
         ordering = ["-id"]
 
@@ -167,6 +167,7 @@ class Version(WriteOnce):
     period_from, period_to   the days that it is evidence for
     collected_at             when it was read or made
     received_at              when the portal got it; nobody can choose that
+    scan                     what the virus scanner said of an uploaded file, or why it was not asked
     """
 
     erasable = True
@@ -189,6 +190,7 @@ class Version(WriteOnce):
     received_at = models.DateTimeField(db_index=True)
     received_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     note = models.CharField(max_length=300, blank=True)
+    scan = models.CharField(max_length=150, blank=True)
     body = models.BinaryField()
 
     class Meta:

@@ -47,8 +47,8 @@ MOST_CHOICES = 300
 def index(request: HttpRequest) -> HttpResponse:
     today, query = timezone.localdate(), request.GET
     wanted, sort = finding.asked(query), finding.sort_of(query)
-    cube = finding.cube(wanted, today)
-    page = _page(finding.listed(wanted, today, sort, cube.total), cube.total, query)
+    look = finding.look(wanted, today, sort)
+    page = _page(look.rows, look.cube.total, query)
     choices = _choices()
     context = {
         "page": page,
@@ -57,7 +57,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "sort": sort,
         "sizes": tables.SIZES,
         "heads": [tables.head(Column(name, title), sort) for name, title in HEADS],
-        "facets": [(finding.TITLES[name], _facet(name, cube, wanted)) for name in finding.CUBE],
+        "facets": [(finding.TITLES[name], _facet(name, look.cube, wanted)) for name in finding.CUBE],
         "removable": _removable(wanted, choices),
         "folders": _folders(wanted),
         "freshness": finding.FRESHNESS,
