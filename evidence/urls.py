@@ -49,6 +49,7 @@ urlpatterns = [
     path("workspaces/<int:pk>/reports/<slug:name>/export.<slug:fmt>", reports.export, name="export"),
     path("artifacts/", library.index, name="artifacts"),
     path("artifacts/export.csv", library.export, name="artifacts-export"),
+    path("artifacts/files.zip", library.files, name="artifacts-files"),
     path("artifacts/import/", sheets.bring, name="artifacts-import"),
     path("artifacts/bulk/", bulk.bulk, name="artifacts-bulk"),
     path("artifacts/collections/", collections.index, name="collections"),

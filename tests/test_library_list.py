@@ -415,3 +415,29 @@ def test_a_download_is_told_with_its_filters(browser: Client) -> None:
     assert entry.detail["filters"] == "state draft"
     pick = artifacts()[0].pk
     assert browser.get(f"/artifacts/export.csv?query=state%3Ddraft&pick={pick}").headers["X-Row-Count"] == "1"
+
+
+def test_files_go_out_as_one_zip_each_once(browser: Client, keeper: Any) -> None:
+    import io
+    import zipfile
+    import zlib
+
+    from evidence.models import Version
+
+    one, two, gone = artifacts()[:3]
+    for row in (one, two):
+        values = {"title": "=A/../b", "media": "application/json", "stored": False, "body": zlib.compress(b"same")}
+        moments = {"collected_at": row.collected_at, "received_at": row.received_at}
+        Version.objects.create(artifact=row, number=2, sha256="f" * 64, size=4, source="report", **values, **moments)
+    artifacts().filter(pk__in=[one.pk, two.pk]).update(newest=2)
+    picks = "&".join(f"pick={row.pk}" for row in (one, two, gone))
+    answer = browser.get(f"/artifacts/files.zip?query=&{picks}")
+    with zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content))) as made:  # type: ignore[attr-defined]  # streaming
+        assert made.testzip() is None
+        files = [name for name in made.namelist() if name.startswith("files/")]
+        assert files == ["files/ffffffffffff-A-..-b.json"]
+        assert made.read(files[0]) == b"same"
+        index = made.read("index.csv").decode()
+    assert index.count(files[0]) == 2
+    assert "erased" in index
+    assert "1 to 1,000 artifacts" in text(browser.get("/artifacts/files.zip?q=nothing-at-all", follow=True))

@@ -21,6 +21,7 @@ from . import traces
 SOON = timedelta(days=30)
 WORDS = 5
 FEW = 3000
+MANY = 20_000
 LONGEST = 200
 NONE = "none"
 # What the list can be sorted by: the name in the address, and the field.
@@ -117,7 +118,7 @@ def asked(query: Mapping[str, Any]) -> Asked:
 
 def found(wanted: Asked, today: date) -> "QuerySet[Artifact]":
     """The artifacts that pass every filter, in no order."""
-    rows = _others(wanted, today, one_by_one=False)
+    rows = _others(wanted, today)
     return _chosen(rows, wanted, _medias(rows) if "family" in wanted.values else frozenset())
 
 
@@ -133,13 +134,13 @@ def look(wanted: Asked, today: date, sort: str) -> Look:
     """Few artifacts are found first, and counted and sorted then. Of very many the counts come from an index that
     holds all that they need, and the order's own index gives the first ones without a look at the others."""
     if wanted.q or set(wanted.values) - set(CUBE) - {"archived"}:
-        rows = _others(wanted, today, one_by_one=False).order_by()
+        rows = _others(wanted, today).order_by()
         few = list(rows.values_list("pk", "state", "kind", "source", "media")[: FEW + 1])
         if len(few) <= FEW:
             counted = _cube(wanted, ((*each[1:], 1) for each in few))
             pks = [each[0] for each in few if counted.passes(_cell(*each[1:]))]
             return Look(counted, ordered(Artifact.objects.filter(pk__in=pks), sort))
-    rows = _others(wanted, today, one_by_one=True)
+    rows = _others(wanted, today)
     fields = rows.order_by().values_list("state", "kind", "source", "media")
     cells = list(fields.annotate(many=Count("pk")))
     medias = frozenset(media for _, _, _, media, _ in cells)
@@ -220,9 +221,8 @@ def _cell(state: str, kind: str, source: str, media: str) -> tuple[str, ...]:
 # --- one filter each --------------------------------------------------------------------------------------------
 
 
-def _others(wanted: Asked, today: date, one_by_one: bool) -> "QuerySet[Artifact]":
-    """All filters but those that the cube counts. `one_by_one` asks for links artifact by artifact, which is quick
-    where very many have them, or only the first are wanted."""
+def _others(wanted: Asked, today: date) -> "QuerySet[Artifact]":
+    """All filters but those that the cube counts."""
     said = wanted.values
     rows = Artifact.objects.filter(archived_at__isnull="archived" not in said)
     rows = rows.filter(owner=said["owner"]) if "owner" in said else rows
@@ -230,7 +230,7 @@ def _others(wanted: Asked, today: date, one_by_one: bool) -> "QuerySet[Artifact]
     for name, value in said.items():
         if name in _LINKED:
             relation, others = _LINKED[name](value)
-            rows = rows.filter(_linked(relation, others, one_by_one))
+            rows = rows.filter(_linked(relation, others))
     rows = rows.filter(_fresh(said.get("fresh", ""), today), _in_time(said))
     return rows.filter(_searched(wanted.q, wanted.notes)) if wanted.q else rows
 
@@ -238,12 +238,13 @@ def _others(wanted: Asked, today: date, one_by_one: bool) -> "QuerySet[Artifact]
 Linked = tuple[str, "list[int] | None"]  # a relation, and the numbers of which one must be linked; None: nothing is
 
 
-def _linked(relation: str, others: list[int] | None, one_by_one: bool) -> Q:
+def _linked(relation: str, others: list[int] | None) -> Q:
+    """Of a link that very many have, each artifact is asked; else the links say which artifacts."""
     model, (column, *_) = traces.RELATIONS[relation]
     if others is None:
         return ~Q(Exists(model.objects.filter(artifact=OuterRef("pk"))))
     links = model.objects.filter(**{f"{column}__in": others})
-    if one_by_one:
+    if links.count() > MANY:
         return Q(Exists(links.filter(artifact=OuterRef("pk"))))
     return Q(pk__in=links.values("artifact"))
 

@@ -4,22 +4,25 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib import messages
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, Exists, OuterRef, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.db.models import Count, Exists, OuterRef, QuerySet, Sum
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_safe
 
 from connectors import registry
 from connectors.models import Workspace
 from connectors.spec import Column
+from portal import audit
 from portal.access import EXPORT, VIEW, needs
 from portal.chips import Chip, chips
 from portal.models import User
 
 from .. import savedviews, tables
-from ..library import finding, sheet
+from ..library import finding, packing, sheet
 from ..models import Artifact, Collection, Framework, Kind, Source, State, Tag
 from . import lists
 from .bulk import VERBS, chosen
@@ -175,3 +178,29 @@ def export(request: HttpRequest) -> HttpResponseBase:
 
 def _rows(rows: "QuerySet[Artifact]") -> Iterator[Any]:
     return sheet.rows(rows.order_by("pk"))
+
+
+@needs(EXPORT)
+@require_GET
+def files(request: HttpRequest) -> HttpResponseBase:
+    """The files of what the list shows, or of what is ticked in it, as one zip that is sent while it is made."""
+    rows, wanted = chosen(request.GET)
+    held = rows.aggregate(many=Count("pk"), size=Sum("size"))
+    if not held["many"] or held["many"] > packing.MOST or held["size"] > packing.MOST_BYTES:
+        messages.error(request, f"One zip holds 1 to {packing.MOST:,} artifacts, of 2 GB together: narrow the list.")
+        return redirect(f"{reverse('artifacts')}?{request.GET.get('query', '')}")
+    now, said = timezone.now(), ", ".join(f"{name} {value}" for name, value in wanted.values.items())
+    audit.record(
+        audit.Action.EXPORTED,
+        actor=_person(request),
+        request=request,
+        name="files of artifacts",
+        format="zip",
+        rows=held["many"],
+        filters=said,
+    )
+    response = StreamingHttpResponse(packing.pack(rows, now), content_type="application/zip")
+    response.headers["Content-Disposition"] = f'attachment; filename="artifacts-{now:%Y%m%d-%H%M%S}.zip"'
+    response.headers["X-Row-Count"] = str(held["many"])
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
