@@ -5,9 +5,10 @@ from django.utils import timezone
 from connectors import locker, tasks
 from portal import canon, ledger
 
-from . import erasures, notices, retention, verifications
+from . import erasures, notices, retention, undoing, verifications
 from .actions import due
 from .frameworks import shelf
+from .library import receiving
 
 
 def beat() -> str:
@@ -27,6 +28,9 @@ def beat() -> str:
     due.renew(now)
     due.remind(now)
     notices.queue_mail(now)
+    undoing.tidy(now)
+    if now.minute == 0:  # once in an hour is enough
+        receiving.sweep(now)
     return f"{said}, {sealed}"
 
 

@@ -40,6 +40,7 @@ class AuditEntry(WriteOnce):
 
     class Meta:
         verbose_name_plural = "audit entries"
+        indexes = [models.Index(fields=["target", "id"], name="entries_about_one_thing")]
         ordering = ["-id"]
 
     def __str__(self) -> str:

@@ -297,7 +297,7 @@ def test_the_list_of_artifacts_is_searched_filtered_and_sorted(manager: Any, peo
     assert found("?sort=title") == ["Alpha", "Beta"]
     assert found("?q=alp") == ["Alpha"]
     assert found("?report=sources") == ["Beta"]
-    assert found(f"?by={people['Auditor'].pk}") == []
+    assert found(f"?owner={people['Auditor'].pk}") == []
     assert found("?sort=nonsense&workspace=x&page=99") == ["Beta", "Alpha"]
 
 

@@ -48,7 +48,7 @@ def pieces(titles: Sequence[str], rows: Iterator[Row], bom: bool = False, notes:
     text.seek(0, io.SEEK_END)
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerows([f"# {' '.join(note.split())}".replace("\0", "")] for note in notes)
-    writer.writerow([_harmless(title) for title in titles])
+    writer.writerow([harmless(title) for title in titles])
     while batch := [[_plain(cell) for cell in row] for row in islice(rows, _BATCH)]:
         writer.writerows(batch)
         if text.tell() >= CHUNK:
@@ -61,15 +61,16 @@ def pieces(titles: Sequence[str], rows: Iterator[Row], bom: bool = False, notes:
 
 def _plain(cell: Cell) -> str | int | float:
     if isinstance(cell, str):
-        return _harmless(cell)
+        return harmless(cell)
     if isinstance(cell, tuple):
-        return "; ".join(map(_harmless, cell))  # each: some spreadsheets split at the semicolon
+        return "; ".join(map(harmless, cell))  # each: some spreadsheets split at the semicolon
     if cell is None or isinstance(cell, bool | State):
-        return _harmless(wording(cell))
+        return harmless(wording(cell))
     return cell
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
+    """A text as no spreadsheet takes it for a formula."""
     if text[:1].isalnum() and "\0" not in text:
         return text
     text = text.replace("\0", "")

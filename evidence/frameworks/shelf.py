@@ -144,7 +144,7 @@ def settle(
     values = {"owner": owner, "valid_days": valid_days, "notes": notes.strip()[:4000]}
     with transaction.atomic():
         Control.objects.filter(pk=control.pk).update(**values)
-        said = {"owner": owner.get_username() if owner else "", "valid_days": valid_days}
+        said: dict[str, Any] = {"owner": owner.get_username() if owner else "", "valid_days": valid_days}
         audit.record(audit.Action.CONTROL_CHANGED, actor=by, target=control, request=request, at=now, **said)
 
 

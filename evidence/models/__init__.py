@@ -3,7 +3,20 @@
 from .actions import Action, Recurs, Stand, Step
 from .audits import Answer, Asked, Audit, AuditRequest, Bundle, EvidenceItem, Phase, Scoped
 from .frameworks import Control, Edition, Framework
-from .library import Artifact, ArtifactRecord, Collection, Every, Kind, Review, Source, State, Tag, Version
+from .library import (
+    Artifact,
+    ArtifactRecord,
+    Collection,
+    Drift,
+    Every,
+    Kind,
+    Look,
+    Review,
+    Source,
+    State,
+    Tag,
+    Version,
+)
 from .proofs import Erasure, Keep, Outcome, Retention, Stage, Verification
 from .talk import Comment, Notice, SavedView, Undo
 
@@ -19,6 +32,7 @@ __all__ = [
     "Collection",
     "Comment",
     "Control",
+    "Drift",
     "Edition",
     "Erasure",
     "Every",
@@ -26,6 +40,7 @@ __all__ = [
     "Framework",
     "Keep",
     "Kind",
+    "Look",
     "Notice",
     "Outcome",
     "Phase",

@@ -83,7 +83,8 @@ class Artifact(models.Model):
     good         number of the newest version that is accepted and neither expired nor superseded, if there is one
     good_until   the last day on which that version counts; None when it does not expire
     valid_days   for how many days from its collection an accepted version counts; None: as its controls say
-    every        how often the report is captured anew by itself; `due_on` is the next day for it
+    every        how often the report is captured anew by itself; `due_on` is the next day for it, and `asked_at` when
+                 the worker was last asked to
     """
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -97,6 +98,7 @@ class Artifact(models.Model):
     valid_days = models.PositiveIntegerField(null=True)
     every = models.CharField(max_length=10, choices=Every.choices, default=Every.NEVER, blank=True)
     due_on = models.DateField(null=True, db_index=True)
+    asked_at = models.DateTimeField(null=True)
     archived_at = models.DateTimeField(null=True)
     tags = models.ManyToManyField(Tag, related_name="artifacts")
     collections = models.ManyToManyField(Collection, related_name="artifacts")
@@ -124,14 +126,31 @@ class Artifact(models.Model):
             ("export_evidence", "Can take reports and artifacts away"),
             ("comment", "Can comment, and be mentioned"),
         ]
+        # Lists show what is not archived: each order that they offer is an index of those rows alone.
         indexes = [
-            models.Index(fields=["archived_at", "received_at"], name="artifacts_by_time"),
-            models.Index(fields=["archived_at", "state", "received_at"], name="artifacts_by_state"),
-            models.Index(fields=["archived_at", "title"], name="artifacts_by_title"),
-            models.Index(fields=["owner", "archived_at", "received_at"], name="artifacts_by_owner"),
+            models.Index(fields=["received_at", "id"], condition=Q(archived_at=None), name="artifacts_by_time"),
+            models.Index(fields=["collected_at", "id"], condition=Q(archived_at=None), name="artifacts_by_collected"),
+            models.Index(fields=["title", "id"], condition=Q(archived_at=None), name="artifacts_by_title"),
+            models.Index(fields=["state", "id"], condition=Q(archived_at=None), name="artifacts_by_state"),
+            models.Index(fields=["size", "id"], condition=Q(archived_at=None), name="artifacts_by_size"),
+            # These two hold all that the counts and the search look at, so that neither reads whole rows.
+            models.Index(
+                fields=[
+                    *("state", "kind", "source", "media", "report", "owner", "good", "good_until"),
+                    *("period_from", "period_to", "received_at"),
+                ],
+                condition=Q(archived_at=None),
+                name="artifacts_counted",
+            ),
+            models.Index(
+                fields=["title", "name", "sha256", "state", "kind", "source", "media"],
+                condition=Q(archived_at=None),
+                name="artifacts_searched",
+            ),
+            models.Index(fields=["owner", "received_at"], condition=Q(archived_at=None), name="artifacts_by_owner"),
             models.Index(fields=["report", "archived_at"], name="artifacts_by_report"),
             models.Index(fields=["sha256"], name="artifacts_by_digest"),
-            models.Index(fields=["good_until"], name="artifacts_by_expiry"),
+            models.Index(fields=["good_until"], condition=Q(good_until__isnull=False), name="artifacts_by_expiry"),
         ]
         ordering = ["-id"]
 
@@ -148,6 +167,7 @@ class Version(WriteOnce):
     period_from, period_to   the days that it is evidence for
     collected_at             when it was read or made
     received_at              when the portal got it; nobody can choose that
+    scan                     what the virus scanner said of an uploaded file, or why it was not asked
     """
 
     erasable = True
@@ -170,6 +190,7 @@ class Version(WriteOnce):
     received_at = models.DateTimeField(db_index=True)
     received_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     note = models.CharField(max_length=300, blank=True)
+    scan = models.CharField(max_length=150, blank=True)
     body = models.BinaryField()
 
     class Meta:
@@ -191,6 +212,7 @@ class Review(models.Model):
 
     submitted_by   who asked for the review; `reviewer` is the person asked, None for anybody who may
     expires_on     the last day on which it counts once accepted; None when it does not expire
+    told           how many days before that its owner was last told (30, 7, 1 or 0); None: not yet
     """
 
     version = models.OneToOneField(Version, on_delete=models.PROTECT, related_name="review")
@@ -202,6 +224,7 @@ class Review(models.Model):
     decided_at = models.DateTimeField(null=True)
     reason = models.CharField(max_length=1000, blank=True)
     expires_on = models.DateField(null=True, db_index=True)
+    told = models.PositiveSmallIntegerField(null=True)
 
     class Meta:
         constraints = [
@@ -233,3 +256,34 @@ class ArtifactRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.stream} {self.key}"
+
+
+class Drift(models.Model):
+    """How an artifact's accepted version differs from the same report of a newer snapshot. Written by
+    `library.staleness`; it says nothing once another version is accepted.
+
+    number   of the version; `seq` of the snapshot that it was compared with
+    rows     how many rows were added, removed or changed, `said` where; `unknown` how many cannot be compared
+    """
+
+    artifact = models.OneToOneField(Artifact, on_delete=models.PROTECT, related_name="drift")
+    number = models.PositiveIntegerField()
+    seq = models.PositiveIntegerField()
+    at = models.DateTimeField()
+    rows = models.PositiveIntegerField(db_index=True)
+    unknown = models.PositiveIntegerField()
+    said = models.CharField(max_length=300, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.artifact}: {self.rows} rows"
+
+
+class Look(models.Model):
+    """Up to which snapshot a workspace's accepted reports were compared. Written by `library.staleness`."""
+
+    workspace = models.OneToOneField(Workspace, on_delete=models.PROTECT, related_name="+")
+    seq = models.PositiveIntegerField(default=0)
+    asked_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.workspace} up to {self.seq}"

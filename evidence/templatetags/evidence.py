@@ -33,16 +33,26 @@ from connectors.spec import (
 from portal import ledger
 from portal.models import LedgerEntry
 from portal.templatetags.portal import cell, changed
+from portal.templatetags.portal import state as mark
 
 from .. import changes, integrity, preview
 from ..asof import NAME, Seen
 from ..changes import Told
 from ..completeness import account, figures
-from ..models import Erasure, Verification
+from ..models import Artifact, Erasure, Verification
 from ..progress import Progress, progress
 from ..text import visible
 
 register = template.Library()
+
+
+# What an artifact's state looks like; the word is its own.
+_STANDS = {"draft": "none", "review": "run", "accepted": "pass", "rejected": "fail", "expired": "stale"}
+
+
+@register.filter
+def artifact_state(artifact: Artifact) -> SafeString:
+    return mark(_STANDS.get(artifact.state, "na"), artifact.get_state_display())
 
 
 @register.filter

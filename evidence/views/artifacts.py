@@ -1,17 +1,13 @@
-"""The library's list, and one artifact with one of its versions."""
+"""One artifact, with one of its versions."""
 
 from typing import Any
 
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_safe
 
-from connectors.models import Workspace
-from connectors.spec import Column
 from portal.access import EXPORT, VIEW, needs
-from portal.models import User
 
 from .. import tables
 from ..document import ExportError
@@ -22,40 +18,6 @@ from . import asked
 from .exporting import download, failed
 from .reports import chosen
 from .workspaces import draw
-
-# What the list can be sorted by: the name in the address, the head's title, the field.
-COLUMNS = (
-    ("title", "Title", "title"),
-    ("state", "State", "state"),
-    ("received", "Received", "received_at"),
-    ("owner", "Owner", "owner__username"),
-)
-
-
-@needs(VIEW)
-@require_safe
-def index(request: HttpRequest) -> HttpResponse:
-    query = request.GET
-    q, report = asked.words(query), asked.words(query, "report")
-    workspace, person = (asked.whole(str(query.get(name, ""))) for name in ("workspace", "by"))
-    found = Artifact.objects.filter(Q(title__icontains=q) | Q(sha256__startswith=q.lower()), archived_at=None)
-    for field, value in (("workspaces", workspace), ("report", report), ("owner", person)):
-        found = found.filter(**{field: value}) if value else found
-    sort, fields = asked.order(query, {name: field for name, _, field in COLUMNS}, "-received")
-    rows = found.select_related("owner").order_by(*fields)
-    context = {
-        "page": asked.page(rows, query),
-        "heads": [tables.head(Column(name, title), sort) for name, title, _ in COLUMNS],
-        "q": q,
-        "workspace": workspace,
-        "report": report,
-        "by": person,
-        "narrowed": bool(q or workspace or report or person),
-        "workspaces": Workspace.objects.filter(head__gt=0),
-        "reports": Artifact.objects.exclude(report="").order_by("report").values_list("report", flat=True).distinct(),
-        "people": User.objects.filter(pk__in=Artifact.objects.values("owner")).order_by("username"),
-    }
-    return render(request, "evidence/artifacts.html", context)
 
 
 @needs(VIEW)

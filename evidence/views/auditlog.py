@@ -14,7 +14,7 @@ from portal import audit
 from portal.access import AUDIT_LOG, needs
 from portal.models import AuditEntry
 
-from . import asked, exporting
+from . import asked, lists
 
 TITLES = ("number", "at", "person", "address", "action", "about", "name", "detail")
 
@@ -57,7 +57,9 @@ def export(request: HttpRequest) -> HttpResponseBase:
     found = found.filter(pk__lte=newest)
     count = found.count()
     file = f"audit-log-{timezone.now():%Y%m%d-%H%M%S}.csv"
-    return exporting.log_as_csv(request, TITLES, _rows(found), count, file=file, name="audit log", filters=said)
+    return lists.as_csv(
+        request, TITLES, _rows(found), count, file=file, name="audit log", filters=said, permission=AUDIT_LOG
+    )
 
 
 def _rows(found: QuerySet[AuditEntry]) -> Iterator[Row]:

@@ -1,6 +1,6 @@
 """A document as a download: PDF, CSV or JSON. Recorded in the audit log; a failure is a page that says what to do."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from tempfile import SpooledTemporaryFile
@@ -12,7 +12,7 @@ from django.shortcuts import render
 from connectors import troubleshooting
 from connectors.spec import Row, Table
 from portal import audit
-from portal.access import AUDIT_LOG, EXPORT, demand
+from portal.access import EXPORT, demand
 
 from ..document import Document, ExportError, filename
 from ..exports import csv, json, pdf
@@ -110,26 +110,3 @@ def failed(request: HttpRequest, title: str, error: ExportError) -> HttpResponse
     status = 503 if error.code in _PASSING else 500
     context = {"title": title, "error": error, "hint": hint}
     return render(request, "evidence/export_failed.html", context, status=status)
-
-
-def log_as_csv(
-    request: HttpRequest,
-    titles: Sequence[str],
-    rows: Iterator[Row],
-    count: int,
-    *,
-    file: str,
-    name: str,
-    filters: Mapping[str, str],
-) -> StreamingHttpResponse:
-    """A log of the portal's own as a CSV that is streamed. The audit log says what was taken away, by which filters."""
-    response = StreamingHttpResponse(csv.pieces(titles, rows), content_type=TYPES["csv"])
-    response.headers["Content-Disposition"] = f'attachment; filename="{file}"'
-    response.headers["X-Row-Count"] = str(count)
-    response.headers["Cache-Control"] = "private, no-store"
-    asked_for = ", ".join(f"{key} {value}" for key, value in filters.items() if value)
-    by = demand(request, AUDIT_LOG)
-    audit.record(
-        audit.Action.EXPORTED, actor=by, request=request, name=name, format="csv", rows=count, filters=asked_for
-    )
-    return response

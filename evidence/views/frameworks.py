@@ -1,5 +1,6 @@
 """Frameworks: which there are, one with its controls, and the way in and out for a team's own."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -45,7 +46,7 @@ def index(request: HttpRequest) -> HttpResponse:
     return render(request, "evidence/frameworks.html", context)
 
 
-def _strips(shown: list[Framework]) -> dict[int, list[tuple[Any, int]]]:
+def _strips(shown: Sequence[Framework]) -> dict[int, list[tuple[Any, int]]]:
     """For each framework how many controls are in which state, in the order of `support.WORDS`."""
     today = timezone.localdate()
     controls = list(Control.objects.filter(framework__in=shown, withdrawn=False).only("pk", "framework"))

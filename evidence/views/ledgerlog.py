@@ -15,7 +15,7 @@ from portal.access import AUDIT_LOG, needs
 from portal.models import LedgerEntry
 
 from .. import tables
-from . import asked, exporting
+from . import asked, lists
 
 TITLES = ("number", "at", "sealed_at", "person", "action", "about", "name", "detail", "audit entry", "sha256", "key")
 # What the list can be sorted by: the name in the address, the head's title, the field.
@@ -72,7 +72,9 @@ def export(request: HttpRequest) -> HttpResponseBase:
     found = found.filter(number__lte=number)
     count = found.count()
     file = f"ledger-{number}-{sha256[:16]}.csv"
-    return exporting.log_as_csv(request, TITLES, _rows(found), count, file=file, name="ledger", filters=said)
+    return lists.as_csv(
+        request, TITLES, _rows(found), count, file=file, name="ledger", filters=said, permission=AUDIT_LOG
+    )
 
 
 def _rows(found: QuerySet[LedgerEntry]) -> Iterator[Row]:

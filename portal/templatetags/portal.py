@@ -73,6 +73,13 @@ def level(message: Any) -> str:
     return _LEVELS.get(message.level_tag, "info")
 
 
+@register.filter
+def undo(message: Any) -> int | None:
+    """The number under which what a message tells of can be taken back; it travels as a tag, `undo-` and the number."""
+    tag = next((each for each in str(message.extra_tags or "").split() if each.startswith("undo-")), "")
+    return int(tag.removeprefix("undo-")) if tag else None
+
+
 @register.simple_tag
 def ticks(marks: Iterable[Marked], noun: str = "stream", a_line: int = A_LINE) -> SafeString:
     """One tick per stream: tall when complete, with a keyhole when denied, a stub when off or not asked.
