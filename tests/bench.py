@@ -212,7 +212,13 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=30, help="length of the simulated month; 0 leaves it out")
     parser.add_argument("--limits", action="store_true", help="only: 4 workers, 600 pages, 200 a minute; two minutes")
     parser.add_argument("--connections", type=int, help="only: the lists of so many connections; 10000 take a minute")
+    parser.add_argument(
+        "--artifacts", type=int, help="only: the list of so many artifacts; 100000 take a minute or two"
+    )
     options = parser.parse_args()
+    if options.artifacts:
+        shelves = [sys.executable, "-m", "tests.shelves", "--count", str(options.artifacts)]
+        sys.exit(subprocess.run(shelves, cwd=ROOT, check=False).returncode)
     if options.connections:
         crowd = [sys.executable, "-m", "tests.crowd", "--count", str(options.connections)]
         sys.exit(subprocess.run(crowd, cwd=ROOT, check=False).returncode)

@@ -1,7 +1,7 @@
 """The library: verbs that organise, what takes them back, the list, many at once, saved views, and CSV both ways."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -88,7 +88,7 @@ def test_every_verb_is_taken_back_to_what_was(keeper: Any, full: list[Any]) -> N
         rows = [row for row in artifacts().filter(pk__in=some)]
         return [(shelf.stands(row), row.archived_at) for row in rows]
 
-    verbs = (
+    verbs: tuple[Callable[[], Any], ...] = (
         lambda: shelf.tag(some, ["a", "tag 1"], **who(keeper)),
         lambda: shelf.untag(some, ["tag 0", "tag 7", "tag 13"], **who(keeper)),
         lambda: shelf.gather(some, folder, **who(keeper)),
@@ -361,10 +361,10 @@ def sheet_of(browser: Client, query: str = "") -> str:
 
 
 def test_a_sheet_that_nobody_changed_changes_nothing(browser: Client, keeper: Any) -> None:
-    from evidence.library import shelf, sheet
+    from evidence.library import sheet, shelf
 
     hostile = artifacts()[2]
-    formulas = {"title": "=1+1", "notes": "@x\n'quoted", "tags": ["-minus", "plain"]}
+    formulas: dict[str, Any] = {"title": "=1+1", "notes": "@x\n'quoted", "tags": ["-minus", "plain"]}
     shelf.change(hostile, **formulas, **who(keeper))
     plan = sheet.plan(sheet_of(browser))
     assert (plan.lines, plan.same, plan.refused) == ((), 108, "")
