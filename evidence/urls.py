@@ -4,6 +4,7 @@ from django.urls import path, register_converter
 
 from .keys import KeyConverter
 from .views import (
+    actions,
     anchors,
     anomalies,
     artifacts,
@@ -61,6 +62,14 @@ urlpatterns = [
     path("workspaces/<int:pk>/records/<slug:stream>/<key:key>/link/", editing.link_record, name="record-link"),
     path("artifacts/<int:pk>/", artifacts.artifact, name="artifact"),
     path("artifacts/<int:pk>/export.<slug:fmt>", artifacts.export, name="artifact-export"),
+    path("actions/", actions.index, name="actions"),
+    path("actions/board/", actions.board, name="actions-board"),
+    path("actions/templates/", actions.index_of_templates, name="action-templates"),
+    path("actions/new/", actions.new, name="action-new"),
+    path("actions/bulk/", actions.bulk, name="actions-bulk"),
+    path("actions/<int:pk>/", actions.action, name="action"),
+    path("actions/<int:pk>/edit/", actions.edit, name="action-edit"),
+    path("actions/<int:pk>/do/<slug:verb>/", actions.do, name="action-do"),
     path("runs/", runs.index, name="runs"),
     path("runs/<int:pk>/", runs.run, name="run"),
     path("runs/<int:pk>/cancel/", runs.cancel, name="run-cancel"),

@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from tests import shelves
+from tests import filled
 
 NASTY = "</td><script>alert(1)</script>\u202egnp.exe " + "x" * 150
 
@@ -20,7 +20,7 @@ NASTY = "</td><script>alert(1)</script>\u202egnp.exe " + "x" * 150
 def full(django_db_setup: None, django_db_blocker: Any) -> Iterator[list[Any]]:
     """110 artifacts and the people who own them, taken away at the end."""
     with django_db_blocker.unblock(), transaction.atomic():
-        yield shelves.fill(110)
+        yield filled.fill(110)
         transaction.set_rollback(True)
 
 
@@ -237,9 +237,7 @@ def test_the_list_asks_the_same_number_of_questions(browser: Client) -> None:
     few = [asked(f"/artifacts/{query}") for query in states]
     assert max(few) <= 22
     plain = asked(edit)
-    Artifact.objects.bulk_create(
-        [shelves._artifact(n, [artifacts()[0].owner], timezone.now()) for n in range(300, 420)]
-    )
+    Artifact.objects.bulk_create([filled._artifact(n, [artifacts()[0].owner], timezone.now()) for n in range(300, 420)])
     assert [asked(f"/artifacts/{query}") for query in states] == few
     assert asked(edit) == plain <= 30
 
