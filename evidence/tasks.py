@@ -8,7 +8,7 @@ from portal import canon, ledger
 from . import erasures, notices, retention, undoing, verifications
 from .actions import due
 from .frameworks import shelf
-from .library import receiving
+from .library import freshness, recapture, receiving, staleness
 
 
 def beat() -> str:
@@ -25,6 +25,10 @@ def beat() -> str:
     erasures.replay(now)
     retention.start_due(now)
     shelf.load_built_in(now)
+    freshness.expire_due(now)
+    freshness.warn(now)
+    recapture.start_due(now)
+    staleness.start_due(now)
     due.renew(now)
     due.remind(now)
     notices.queue_mail(now)
@@ -37,6 +41,21 @@ def beat() -> str:
 def send_notices(person_pk: int) -> str:
     """Mails one person what waits for them."""
     return "sent" if notices.send(person_pk, timezone.now()) else "nothing was sent"
+
+
+def recapture_report(artifact_pk: int, due_on: str) -> str:
+    """Captures one report anew, because its rule says so."""
+    return "captured" if recapture.carry_out(artifact_pk, due_on, timezone.now()) else "there was nothing to capture"
+
+
+def compare_accepted(workspace_pk: int) -> str:
+    """Compares the accepted reports of a workspace with its newest snapshot."""
+    return f"{staleness.carry_out(workspace_pk, timezone.now())} compared"
+
+
+def compare_one(artifact_pk: int) -> str:
+    """Compares one accepted report with the newest snapshot."""
+    return "compared" if staleness.compare_one(artifact_pk, timezone.now()) else "there was nothing to compare"
 
 
 def verify(pk: int) -> str:

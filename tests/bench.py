@@ -214,7 +214,11 @@ def main() -> None:
     parser.add_argument("--connections", type=int, help="only: the lists of so many connections; 10000 take a minute")
     parser.add_argument("--history", action="store_true", help="only: --days of --size kept by us and by rivals")
     parser.add_argument("--size", default="medium", help="of --history")
+    parser.add_argument("--artifacts", type=int, help="only: the list of so many artifacts; 100000 take two minutes")
     options = parser.parse_args()
+    if options.artifacts:
+        filled = [sys.executable, "-m", "tests.filled", "--count", str(options.artifacts)]
+        sys.exit(subprocess.run(filled, cwd=ROOT, check=False).returncode)
     if options.history:
         rivals = [sys.executable, "-m", "tests.rivals.history", "--size", options.size, "--days", str(options.days)]
         sys.exit(subprocess.run(rivals, cwd=ROOT, check=False).returncode)

@@ -14,8 +14,8 @@ from evidence.frameworks import refs
 from evidence.models import Action, Notice, Stand
 from portal.models import AuditEntry
 
-from . import kept
-from .kept import NOW
+from . import shelves
+from .shelves import NOW
 
 TODAY = NOW.date()
 
@@ -92,7 +92,7 @@ def test_every_template_says_what_to_do(slug: str) -> None:
 
 
 def test_an_action_is_done_only_with_what_it_asked_for(boss: Any, people: dict[str, Any]) -> None:
-    control = kept.control()
+    control = shelves.control()
     draft = Draft(
         title="Take a picture", steps=["Open it", " ", "Take it"], wanted=1, controls=[control], recurs="month"
     )
@@ -101,12 +101,12 @@ def test_an_action_is_done_only_with_what_it_asked_for(boss: Any, people: dict[s
         life.finish(action, by=boss, now=NOW, today=TODAY)
     for at in (0, 1):
         life.tick(action, at, True, by=boss, now=NOW)
-    picture = kept.artifact(boss)
+    picture = shelves.artifact(boss)
     life.attach(action, picture, by=boss, now=NOW)
     assert list(picture.controls.all()) == [control]
     with pytest.raises(NotPossible, match="none is attached and accepted"):
         life.finish(action, by=boss, now=NOW, today=TODAY)
-    kept.accept(picture, people["Administrator"])
+    shelves.accept(picture, people["Administrator"])
     following = life.finish(action, by=boss, now=NOW, today=TODAY)
     assert following is not None
     assert (following.due_on, following.previous, following.origin) == (date(2026, 4, 2), action, "recurrence")
@@ -168,13 +168,13 @@ def test_everybody_is_reminded_once_of_each_step(boss: Any, people: dict[str, An
 
 
 def test_what_expires_asks_for_its_renewal_once(boss: Any, people: dict[str, Any]) -> None:
-    control, reviewer = kept.control(), people["Administrator"]
+    control, reviewer = shelves.control(), people["Administrator"]
     ends = TODAY + timedelta(days=20)
-    old, later, ruled = (kept.artifact(boss, title) for title in ("Old", "Later", "Ruled"))
+    old, later, ruled = (shelves.artifact(boss, title) for title in ("Old", "Later", "Ruled"))
     old.controls.add(control)
-    kept.accept(old, reviewer, until=ends)
-    kept.accept(later, reviewer, until=TODAY + timedelta(days=31))
-    kept.accept(ruled, reviewer, until=ends)
+    shelves.accept(old, reviewer, until=ends)
+    shelves.accept(later, reviewer, until=TODAY + timedelta(days=31))
+    shelves.accept(ruled, reviewer, until=ends)
     type(ruled).objects.filter(pk=ruled.pk).update(every="month")
     made = due.renew(NOW)
     assert [(each.about, each.due_on, each.owner, each.origin) for each in made] == [(old, ends, boss, "expiry")]
@@ -182,8 +182,8 @@ def test_what_expires_asks_for_its_renewal_once(boss: Any, people: dict[str, Any
     assert due.renew(NOW) == []
     with pytest.raises(NotPossible, match="no newer version"):
         life.finish(made[0], by=boss, now=NOW, today=TODAY)
-    kept.version(old, boss)
-    kept.accept(old, reviewer, until=ends + timedelta(days=90))
+    shelves.version(old, boss)
+    shelves.accept(old, reviewer, until=ends + timedelta(days=90))
     life.finish(made[0], by=boss, now=NOW, today=TODAY)
     assert due.renew(NOW) == []
 
@@ -203,7 +203,7 @@ FORM = {
 def test_an_action_is_made_from_a_template_changed_and_finished(
     manager: Any, boss: Any, people: dict[str, Any]
 ) -> None:
-    kept.control("CC6.2")
+    shelves.control("CC6.2")
     offered = manager.get("/actions/templates/").content.decode()
     assert offered.count("Make an action") == len(templates.every())
     page = manager.get("/actions/new/?template=segment/access-review")
@@ -219,8 +219,8 @@ def test_an_action_is_made_from_a_template_changed_and_finished(
     assert "4 lines of the checklist are not ticked." in shown
     for at in range(4):
         manager.post(f"/actions/{action.pk}/do/tick/", {"step": at, "on": "1"})
-    picture = kept.artifact(boss, "Decisions")
-    kept.accept(picture, people["Administrator"])
+    picture = shelves.artifact(boss, "Decisions")
+    shelves.accept(picture, people["Administrator"])
     assert "Decisions" in manager.get(f"/actions/{action.pk}/?find=decis").content.decode()
     manager.post(f"/actions/{action.pk}/do/attach/", {"artifact": picture.pk})
     done = manager.post(f"/actions/{action.pk}/do/finish/", follow=True).content.decode()
@@ -228,7 +228,7 @@ def test_an_action_is_made_from_a_template_changed_and_finished(
 
 
 def test_bad_input_stands_beside_its_field_and_nothing_is_lost(manager: Any) -> None:
-    kept.control()
+    shelves.control()
     sent = FORM | {"controls": "soc2 CC6.1, soc2 XX, what", "due_on": "soon", "wanted": "-1", "steps": "x" * 501}
     answer = manager.post("/actions/new/", sent)
     said = answer.content.decode()
@@ -281,13 +281,13 @@ def test_an_auditor_reads_and_changes_nothing(client: Any, people: dict[str, Any
 
 @pytest.mark.parametrize("address", ["/actions/", "/actions/board/", "/actions/{}/"])
 def test_pages_ask_the_same_number_of_questions(manager: Any, boss: Any, address: str) -> None:
-    control, counted = kept.control(), []
+    control, counted = shelves.control(), []
     for many in (1, 30):
         for number in range(many):
             steps = [f"step {each}" for each in range(many)]
             draft = Draft(title=f"{number}", owner=boss, steps=steps, controls=[control], due_on=TODAY)
             action = life.make(draft, by=boss, now=NOW)
-            life.attach(action, kept.artifact(boss), by=boss, now=NOW)
+            life.attach(action, shelves.artifact(boss), by=boss, now=NOW)
         with CaptureQueriesContext(database) as queries:
             assert manager.get(address.format(action.pk)).status_code == 200
         counted.append(len(queries))
@@ -301,7 +301,7 @@ def test_controls_are_named_as_people_write_them() -> None:
 
 @pytest.mark.django_db
 def test_controls_that_are_not_there_are_named() -> None:
-    one, two = kept.control("CC6.1"), kept.control("32", "gdpr")
+    one, two = shelves.control("CC6.1"), shelves.control("32", "gdpr")
     found, unknown = refs.parse(" SOC2  CC6.1;gdpr 32\nsoc2 CC6.1, gdpr CC6.1, nonsense")
     assert found == [one, two]
     assert [sentence.split("”")[0] for sentence in unknown] == [

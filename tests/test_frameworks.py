@@ -17,8 +17,8 @@ from evidence.frameworks.support import Support
 from evidence.models import Artifact, Control, Edition, Framework, State
 from portal.models import AuditEntry
 
-from . import kept
-from .kept import NOW
+from . import shelves
+from .shelves import NOW
 
 TODAY = NOW.date()
 # The ids of the checks that auditors ask for, each of which must speak to some control.
@@ -176,7 +176,7 @@ def test_built_in_frameworks_are_loaded_once_and_a_new_edition_keeps_what_is_our
     control = Control.objects.get(framework__slug="gdpr", ref="32")
     shelf.settle(control, owner=boss, valid_days=90, notes="Ours", by=boss, now=NOW)
     gone = Control.objects.get(framework__slug="gdpr", ref="46")
-    gone.artifacts.add(kept.artifact(boss))
+    gone.artifacts.add(shelves.artifact(boss))
     gdpr = next(each for each in catalogues.built_in() if each.slug == "gdpr")
     fewer = tuple(each for each in gdpr.controls if each.ref != "46")
     made = shelf.load(Catalogue(slug="gdpr", title="GDPR", controls=fewer), by=None, now=NOW, origin=shelf.BUILT_IN)
@@ -217,10 +217,10 @@ def test_how_a_control_stands(held: Support, state: str) -> None:
 
 
 def test_what_supports_controls_is_counted_by_day(boss: Any, people: dict[str, Any]) -> None:
-    one, two, three = (kept.control(ref) for ref in ("A", "B", "C"))
-    accepted, ended, waiting, archived = (kept.artifact(boss, title) for title in ("a", "b", "c", "d"))
-    kept.accept(accepted, people["Administrator"], until=TODAY + timedelta(days=1))
-    kept.accept(ended, people["Administrator"], until=TODAY)
+    one, two, three = (shelves.control(ref) for ref in ("A", "B", "C"))
+    accepted, ended, waiting, archived = (shelves.artifact(boss, title) for title in ("a", "b", "c", "d"))
+    shelves.accept(accepted, people["Administrator"], until=TODAY + timedelta(days=1))
+    shelves.accept(ended, people["Administrator"], until=TODAY)
     Artifact.objects.filter(pk=waiting.pk).update(state=State.REVIEW)
     Artifact.objects.filter(pk=archived.pk).update(archived_at=NOW)
     one.artifacts.add(accepted, ended, archived)
@@ -261,7 +261,7 @@ def test_a_framework_is_brought_after_its_preview(manager: Any, boss: Any) -> No
     assert answer.headers["Location"] == "/frameworks/house/"
     again = manager.post("/frameworks/import/", {"confirmed": "", "packed": preview.context["packed"]}, follow=True)
     assert "no new edition was made" in again.content.decode()
-    Control.objects.get(ref="PR-2").artifacts.add(kept.artifact(boss))
+    Control.objects.get(ref="PR-2").artifacts.add(shelves.artifact(boss))
     second = send(b"id;title\nPR-1;Recipients are approved\n")
     assert "1 artifact linked" in second.content.decode()
     manager.post("/frameworks/import/", {"confirmed": "", "packed": second.context["packed"]})
@@ -290,8 +290,8 @@ def test_a_control_shows_its_evidence_and_links_more(manager: Any, boss: Any, pe
         "ACC-07",
     ):
         assert words in page
-    picture = kept.artifact(boss, "Access <i>list</i>")
-    kept.accept(picture, people["Administrator"], until=date.today() + timedelta(days=12))
+    picture = shelves.artifact(boss, "Access <i>list</i>")
+    shelves.accept(picture, people["Administrator"], until=date.today() + timedelta(days=12))
     assert "Access &lt;i&gt;list" in manager.get(f"{at}?find=access").content.decode()
     manager.post(f"{at}link/", {"artifact": picture.pk})
     page = manager.get(at).content.decode()
@@ -318,9 +318,9 @@ def test_pages_ask_the_same_number_of_questions(manager: Any, boss: Any, address
     counted = []
     for many in (2, 12):
         for number in range(many):
-            control = kept.control(f"C{number}", "own")
+            control = shelves.control(f"C{number}", "own")
             for _ in range(2):
-                control.artifacts.add(kept.artifact(boss))
+                control.artifacts.add(shelves.artifact(boss))
         with CaptureQueriesContext(database) as queries:
             assert manager.get(f"/frameworks/{address}").status_code == 200
         counted.append(len(queries))

@@ -1,7 +1,7 @@
 """The library: verbs that organise, what takes them back, the list, many at once, saved views, and CSV both ways."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from tests import shelves
+from tests import filled
 
 NASTY = "</td><script>alert(1)</script>\u202egnp.exe " + "x" * 150
 
@@ -20,7 +20,7 @@ NASTY = "</td><script>alert(1)</script>\u202egnp.exe " + "x" * 150
 def full(django_db_setup: None, django_db_blocker: Any) -> Iterator[list[Any]]:
     """110 artifacts and the people who own them, taken away at the end."""
     with django_db_blocker.unblock(), transaction.atomic():
-        yield shelves.fill(110)
+        yield filled.fill(110)
         transaction.set_rollback(True)
 
 
@@ -88,7 +88,7 @@ def test_every_verb_is_taken_back_to_what_was(keeper: Any, full: list[Any]) -> N
         rows = [row for row in artifacts().filter(pk__in=some)]
         return [(shelf.stands(row), row.archived_at) for row in rows]
 
-    verbs = (
+    verbs: tuple[Callable[[], Any], ...] = (
         lambda: shelf.tag(some, ["a", "tag 1"], **who(keeper)),
         lambda: shelf.untag(some, ["tag 0", "tag 7", "tag 13"], **who(keeper)),
         lambda: shelf.gather(some, folder, **who(keeper)),
@@ -237,9 +237,7 @@ def test_the_list_asks_the_same_number_of_questions(browser: Client) -> None:
     few = [asked(f"/artifacts/{query}") for query in states]
     assert max(few) <= 22
     plain = asked(edit)
-    Artifact.objects.bulk_create(
-        [shelves._artifact(n, [artifacts()[0].owner], timezone.now()) for n in range(300, 420)]
-    )
+    Artifact.objects.bulk_create([filled._artifact(n, [artifacts()[0].owner], timezone.now()) for n in range(300, 420)])
     assert [asked(f"/artifacts/{query}") for query in states] == few
     assert asked(edit) == plain <= 30
 
@@ -364,7 +362,7 @@ def test_a_sheet_that_nobody_changed_changes_nothing(browser: Client, keeper: An
     from evidence.library import sheet, shelf
 
     hostile = artifacts()[2]
-    formulas = {"title": "=1+1", "notes": "@x\n'quoted", "tags": ["-minus", "plain"]}
+    formulas: dict[str, Any] = {"title": "=1+1", "notes": "@x\n'quoted", "tags": ["-minus", "plain"]}
     shelf.change(hostile, **formulas, **who(keeper))
     plan = sheet.plan(sheet_of(browser))
     assert (plan.lines, plan.same, plan.refused) == ((), 108, "")

@@ -21,7 +21,7 @@ from portal.models import AuditEntry, User
 
 from .. import notices
 from ..models import Artifact, Review, State, Version
-from . import proof
+from . import proof, staleness
 from .standing import sum_up
 
 LONGEST = 1000  # characters of a reason
@@ -109,7 +109,7 @@ def submit(
 
 
 def withdraw(version: Version, *, by: User, now: datetime, request: HttpRequest | None = None) -> None:
-    """Takes it back from review. Whoever submitted it may, and for a rule's or a former colleague's, whoever may keep."""
+    """Takes it back from review: whoever submitted it; where that was a rule or a former colleague, anybody who may."""
     submitter = Review.objects.select_related("submitted_by").get(version=version).submitted_by
     if submitter is not None and submitter.pk != by.pk and access.may(submitter, access.CAPTURE):
         raise NotPossible("review-not-yours", f"{submitter.get_username()} submitted it, and alone can take it back.")
@@ -134,6 +134,7 @@ def accept(version: Version, *, by: User, now: datetime, reason: str = "", reque
         values = {"decided_by": by, "decided_at": now, "reason": said, "expires_on": until, "told": None}
         until_said = until.isoformat() if until else "without end"
         entry = _change(Verb.ACCEPT, version, values, by=by, now=now, request=request, reason=said, until=until_said)
+        staleness.ask(version)
         _tell(_askers(version, by), f"{by.get_username()} accepted “{version}”", version, entry, now)
 
 
@@ -161,6 +162,12 @@ def expire(version: Version, *, now: datetime) -> bool:
             return False
         _change(Verb.EXPIRE, version, {}, by=None, now=now)
     return True
+
+
+def tell_once(review: Review, step: int) -> bool:
+    """Remembers that its owner was told so many days before; False when somebody else has done so meanwhile."""
+    rows = Review.objects.filter(pk=review.pk, state=State.ACCEPTED, expires_on=review.expires_on, told=review.told)
+    return bool(rows.update(told=step))
 
 
 def redate(artifact: Artifact) -> date | None:

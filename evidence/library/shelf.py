@@ -75,13 +75,13 @@ def change(
     """Gives one artifact other values. `fields`: title, notes, owner, valid_days; tags (names), collections,
     workspaces, controls, records (workspace, stream, key) as a whole, each replacing what was there.
 
-    `seen` is the `mark` of the state that somebody edited. NotPossible `artifact-changed` when it stands otherwise.
+    `seen` is the `mark` of the state that somebody edited. NotPossible `artifact-changed-meanwhile` when it stands otherwise.
     """
     with transaction.atomic():
         Artifact.objects.select_for_update().get(pk=artifact.pk)
         stood = stands(artifact)
         if seen and seen != mark(stood):
-            raise NotPossible("artifact-changed", "Somebody else changed this artifact while you edited it.")
+            raise NotPossible("artifact-changed-meanwhile", "Somebody else changed this artifact while you edited it.")
         done = traces.carry_out(wish(artifact.pk, stood, fields))
         _record(done, by=by, now=now, request=request)
     return done

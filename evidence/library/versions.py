@@ -1,7 +1,7 @@
 """Versions of artifacts: bytes that people keep. Each verb is one transaction, and one line in the audit log."""
 
 import zlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,25 @@ from .standing import new_artifact, sum_up
 FROZEN = "application/json"  # what a captured report is, as bytes
 
 
+@dataclass(frozen=True)
+class Frozen:
+    """A report of a snapshot as bytes, ready to be kept."""
+
+    snapshot: Snapshot
+    report: str
+    title: str
+    body: bytes
+    rows: int
+
+
+def frozen(snapshot: Snapshot, report: str) -> Frozen:
+    """Freezes a report of a snapshot, whole. It may take seconds: call it outside of transactions. KeyError when there
+    is no such report."""
+    document = reports.document(snapshot, report)
+    rows = sum(1 for table in document.report.tables for _ in table.rows())
+    return Frozen(snapshot, report, document.title, freeze(document), rows)
+
+
 def capture(
     snapshot: Snapshot,
     report: str,
@@ -32,17 +51,30 @@ def capture(
     source: Source = Source.REPORT,
     request: HttpRequest | None = None,
 ) -> Version:
-    """Freezes a report of a snapshot, whole, and keeps it: as a new artifact, or as a new version of `artifact`.
+    """Freezes a report of a snapshot and keeps it, as `keep` does."""
+    held = frozen(snapshot, report)
+    return keep(held, title=title, by=by, now=now, artifact=artifact, source=source, request=request)
 
-    `by` is nobody when a rule captures it, which is only possible for an artifact that is there. KeyError when there
-    is no such report.
+
+def keep(
+    held: Frozen,
+    *,
+    title: str,
+    by: User | None,
+    now: datetime,
+    artifact: Artifact | None = None,
+    source: Source = Source.REPORT,
+    note: str = "",
+    request: HttpRequest | None = None,
+) -> Version:
+    """Keeps a frozen report: as a new artifact, or as a new version of `artifact`.
+
+    `by` is nobody when a rule captures it, which is only possible for an artifact that is there.
     """
-    document = reports.document(snapshot, report)
-    frozen = freeze(document)
-    day = snapshot.published_at.date()
+    snapshot, day = held.snapshot, held.snapshot.published_at.date()
     values = {
-        "sha256": digest(frozen).hex(),
-        "size": len(frozen),
+        "sha256": digest(held.body).hex(),
+        "size": len(held.body),
         "media": FROZEN,
         "source": source,
         "period_from": day,
@@ -50,12 +82,19 @@ def capture(
         "collected_at": snapshot.published_at,
         "received_at": now,
     }
-    rows = sum(1 for table in document.report.tables for _ in table.rows())
-    content = {"snapshot": snapshot, "report": report, "rows": rows, "body": zlib.compress(frozen, 6), "stored": False}
-    named = audit.clean(title.strip() or document.title, 200)
+    body = zlib.compress(held.body, 6)
+    content = {
+        "snapshot": snapshot,
+        "report": held.report,
+        "rows": held.rows,
+        "body": body,
+        "stored": False,
+        "note": note,
+    }
+    named = audit.clean(title.strip() or held.title, 200)
     with transaction.atomic():
         if artifact is None:
-            owned = {"kind": Kind.REPORT, "report": report, "owner": by}
+            owned = {"kind": Kind.REPORT, "report": held.report, "owner": by}
             artifact = new_artifact(owned, values, title=named, now=now)
             artifact.workspaces.add(snapshot.workspace_id)
         version = add(artifact, values | content, title=named, by=by)
@@ -64,7 +103,7 @@ def capture(
             actor=by,
             target=artifact,
             request=request,
-            report=report,
+            report=held.report,
             snapshot=snapshot.seq,
             version=version.number,
             sha256=version.sha256,

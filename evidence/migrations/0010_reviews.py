@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("connectors", "0011_erasure"),
-        ("evidence", "0009_versions_written_once"),
+        ("evidence", "0010_renewed_once"),
     ]
 
     operations = [
