@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
+from django.urls import reverse
 from django_q.tasks import async_task
 
 from portal import audit, mail
@@ -71,7 +72,7 @@ def send(person_pk: int, now: datetime) -> bool:
         return False
     pks = [row.pk for row in claimed]
     try:
-        mail.send(person.email, subject(claimed), [f"- {row.text}" for row in claimed], now, path="/notices/")
+        mail.send(person.email, subject(claimed), [f"- {row.text}" for row in claimed], now, path=reverse("notices"))
     except mail.MailRefused:
         Notice.objects.filter(pk__in=pks).update(mailed_at=None)
         return False

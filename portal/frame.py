@@ -37,6 +37,7 @@ NAV: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     (
         "Work",
         (
+            Entry("reviews", "Reviews", "eye", access.VIEW),
             Entry("frameworks", "Frameworks", "shield", access.VIEW),
             Entry("actions", "Actions", "check", access.VIEW),
         ),
