@@ -75,7 +75,7 @@ def change(
     """Gives one artifact other values. `fields`: title, notes, owner, valid_days; tags (names), collections,
     workspaces, controls, records (workspace, stream, key) as a whole, each replacing what was there.
 
-    `seen` is the `mark` of the state that somebody edited. NotPossible `artifact-changed-meanwhile` when it is not.
+    `seen` is the `mark` of the state that somebody edited. NotPossible when it stands otherwise by now.
     """
     with transaction.atomic():
         Artifact.objects.select_for_update().get(pk=artifact.pk)
