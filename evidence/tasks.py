@@ -6,6 +6,7 @@ from connectors import locker, tasks
 from portal import canon, ledger
 
 from . import erasures, notices, retention, verifications
+from .audits import asking, bundles
 
 
 def beat() -> str:
@@ -21,6 +22,9 @@ def beat() -> str:
     erasures.recover(now)
     erasures.replay(now)
     retention.start_due(now)
+    asking.tell_ready(now)
+    asking.remind(now)
+    bundles.recover(now)
     notices.queue_mail(now)
     return f"{said}, {sealed}"
 
@@ -28,6 +32,12 @@ def beat() -> str:
 def send_notices(person_pk: int) -> str:
     """Mails one person what waits for them."""
     return "sent" if notices.send(person_pk, timezone.now()) else "nothing was sent"
+
+
+def pack(pk: int) -> str:
+    """Makes the zip of one evidence set that was asked for."""
+    found = bundles.perform(pk)
+    return "it does not wait any more" if found is None else f"{found} {found.state}"
 
 
 def verify(pk: int) -> str:

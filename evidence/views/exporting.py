@@ -23,7 +23,9 @@ TYPES = {"csv": "text/csv; charset=utf-8", "pdf": "application/pdf", "json": "ap
 _PASSING = {"export-timeout", "export-memory", "export-typeset"}
 
 
-def download(request: HttpRequest, document: Document, fmt: str, target: Any) -> HttpResponseBase:
+def download(
+    request: HttpRequest, document: Document, fmt: str, target: Any, *, permission: str = EXPORT
+) -> HttpResponseBase:
     """`document` as `fmt`, with its number of rows in the header X-Row-Count. Raises Http404 for an unknown format.
 
     `?table=` names the table of a CSV, `?bom=1` puts a byte order mark before it, `?notes=0` leaves out what was
@@ -31,7 +33,7 @@ def download(request: HttpRequest, document: Document, fmt: str, target: Any) ->
     """
     if fmt not in TYPES:
         raise Http404
-    by = demand(request, EXPORT)
+    by = demand(request, permission)
     table = str(request.GET.get("table", "")) if fmt == "csv" else ""
     try:
         response = _MAKERS[fmt](document, table, request.GET)
@@ -121,6 +123,7 @@ def log_as_csv(
     file: str,
     name: str,
     filters: Mapping[str, str],
+    permissions: Sequence[str] = (AUDIT_LOG,),
 ) -> StreamingHttpResponse:
     """A log of the portal's own as a CSV that is streamed. The audit log says what was taken away, by which filters."""
     response = StreamingHttpResponse(csv.pieces(titles, rows), content_type=TYPES["csv"])
@@ -128,7 +131,7 @@ def log_as_csv(
     response.headers["X-Row-Count"] = str(count)
     response.headers["Cache-Control"] = "private, no-store"
     asked_for = ", ".join(f"{key} {value}" for key, value in filters.items() if value)
-    by = demand(request, AUDIT_LOG)
+    by = demand(request, *permissions)
     audit.record(
         audit.Action.EXPORTED, actor=by, request=request, name=name, format="csv", rows=count, filters=asked_for
     )
