@@ -15,6 +15,7 @@ from connectors.models import Blob, Receipt, Workspace
 from portal import canon
 from portal.proving import stepwise
 
+from .library import kinds, store
 from .models import Version
 
 _EMAIL = re.compile(r"[^\s@\"'<>\\,;]{1,64}@[^\s@\"'<>\\,;]{1,200}\.[^\s@\"'<>\\,;]{2,60}")
@@ -129,14 +130,31 @@ def _named(needle: Needle, blob: Blob, found: Found) -> list[str] | None:
 
 def _artifacts(needle: Needle, workspace: Workspace | None, found: Found) -> Iterator[int]:
     rows = Version.objects.filter(artifact__workspaces=workspace) if workspace else Version.objects.all()
-    for pk, title, body in stepwise(rows, "pk", fields=("title", "body"), size=20):
-        if body:
+    fields = ("title", "body", "stored", "sha256", "media", "name")
+    for pk, title, body, stored, sha256, media, name in stepwise(rows, "pk", fields=fields, size=20):
+        if stored:
+            _file(needle, pk, f"{title}\n{name}", (sha256, media), found)
+        elif body:
             try:
                 if needle.within(zlib.decompress(bytes(body))) or needle.names(title):
                     found.artifacts.append(pk)
             except (zlib.error, ValueError):
                 found.unread += 1
         yield pk
+
+
+def _file(needle: Needle, pk: int, names: str, file: tuple[str, str], found: Found) -> None:
+    """An uploaded file: text is searched, with its names; what cannot be read as text is counted as unread."""
+    sha256, media = file
+    content = kinds.BY_MEDIA.get(media)
+    try:
+        text = content is not None and content.text and store.has(sha256)
+        if needle.names(names) or (text and needle.names(kinds.decoded(b"".join(store.pieces(sha256))))):
+            found.artifacts.append(pk)
+        elif not text and store.has(sha256):
+            found.unread += 1
+    except (store.Missing, store.Away, OSError):
+        found.unread += 1
 
 
 def _requests(needle: Needle, workspace: Workspace | None) -> int:

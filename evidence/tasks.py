@@ -7,6 +7,7 @@ from portal import canon, ledger
 
 from . import erasures, notices, retention, verifications
 from .audits import asking, bundles
+from .library import receiving
 
 
 def beat() -> str:
@@ -26,6 +27,8 @@ def beat() -> str:
     asking.remind(now)
     bundles.recover(now)
     notices.queue_mail(now)
+    if now.minute == 0:  # once in an hour is enough
+        receiving.sweep(now)
     return f"{said}, {sealed}"
 
 

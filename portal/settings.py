@@ -192,6 +192,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "evidence.library.intake.NotTooLarge",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "portal.typed.SignInFirst",
@@ -237,6 +238,22 @@ else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "portal.User"
+
+# --- uploaded files: in a folder of the data, or in a bucket that speaks S3 ---
+FILES_IN = env.str("FILES_IN", default="").strip() or "folder"
+OBJECT_STORE_BUCKET = env.str("OBJECT_STORE_BUCKET", default="").strip()
+OBJECT_STORE_URL = env.str("OBJECT_STORE_URL", default="").strip()
+if FILES_IN not in ("folder", "bucket"):
+    raise ImproperlyConfigured(f"FILES_IN must be folder or bucket, not {FILES_IN!r}.")
+if FILES_IN == "bucket" and not OBJECT_STORE_BUCKET:
+    raise ImproperlyConfigured("FILES_IN=bucket needs OBJECT_STORE_BUCKET: the name of the bucket.")
+UPLOAD_MAX = _whole("UPLOAD_MAX_MB", 100) * 1_000_000
+FILE_UPLOAD_HANDLERS = ["evidence.library.intake.Measured"]
+DATA_UPLOAD_MAX_NUMBER_FILES = 200
+CLAMD_ADDRESS = env.str("CLAMD_ADDRESS", default="").strip()
+CLAMD_REQUIRED = _switch("CLAMD_REQUIRED", default=False)
+if CLAMD_REQUIRED and not CLAMD_ADDRESS:
+    raise ImproperlyConfigured("CLAMD_REQUIRED needs CLAMD_ADDRESS: where the scanner listens.")
 
 # --- background work (dependencies were measured: see ARCHITECTURE.md, "The worker") ---
 Q_CLUSTER = {
@@ -329,6 +346,19 @@ STATIC_ROOT = DATA_DIR / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "files": {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": OBJECT_STORE_BUCKET,
+            "endpoint_url": OBJECT_STORE_URL or None,
+            "region_name": env.str("OBJECT_STORE_REGION", default="").strip() or None,
+            "access_key": env.str("OBJECT_STORE_KEY", default="").strip() or None,
+            "secret_key": env.str("OBJECT_STORE_SECRET", default="").strip() or None,
+            "location": "files",
+            "default_acl": None,
+            "file_overwrite": True,
+        },
+    },
 }
 LOGGING = {
     "version": 1,

@@ -1,7 +1,10 @@
 """Whether the bytes of an artifact's versions are what they were, and what is left of those that were erased."""
 
+import hashlib
 import zlib
 from collections.abc import Iterator
+
+from django.db import transaction
 
 from connectors import locker
 from connectors.models import Erased
@@ -11,6 +14,8 @@ from portal.proving import stepwise
 
 from ..document import ExportError, thaw
 from ..models import Version
+from . import kinds, store
+from .store import one_at_a_time
 
 
 def verify(counted: Counted) -> Iterator[Fault]:
@@ -20,10 +25,11 @@ def verify(counted: Counted) -> Iterator[Fault]:
         version = Version.objects.select_related("snapshot").get(pk=pk)
         counted.artifacts += 1
         counted.cover("I1", "I2", "I12")
-        if not version.body:
+        if not _there(version):
             counted.cover("I11")
             if register.entry_of(bytes.fromhex(version.sha256)) is None:
-                yield Fault("I11", f"version {pk} of an artifact", UNEXPLAINED)
+                lost = ("I1", "Its file is not in the store.") if version.stored else ("I11", UNEXPLAINED)
+                yield Fault(lost[0], f"version {pk} of an artifact", lost[1])
             else:
                 counted.erased += 1
         elif fault := fault_of(version):
@@ -35,18 +41,29 @@ def erase(audit: int) -> int:
     """Empties the artifacts that are listed under a sealed audit entry; returns how many. `locker.erase` was first."""
     erased = 0
     for sha256 in Erased.objects.filter(audit=audit).values_list("sha256", flat=True):
-        erased += Version.objects.filter(sha256=bytes(sha256).hex()).erase()
+        digest = bytes(sha256).hex()
+        erased += Version.objects.filter(sha256=digest).erase()
+        with transaction.atomic():
+            one_at_a_time(digest)
+            if Version.objects.filter(sha256=digest, stored=True).exists():
+                erased += store.remove(digest)
     return erased
+
+
+def _there(version: Version) -> bool:
+    return store.has(version.sha256) if version.stored else bool(version.body)
 
 
 def grave_of(version: Version) -> locker.Grave | None:
     """Under which entry its bytes were erased; None while they are there."""
-    return None if version.body else locker.grave_of(bytes.fromhex(version.sha256))
+    return None if _there(version) else locker.grave_of(bytes.fromhex(version.sha256))
 
 
 def fault_of(version: Version) -> Fault | None:
     """What is wrong with an artifact's bytes; None when they prove it."""
     where = f"version {version.pk} of an artifact"
+    if version.stored:
+        return _fault_of_file(version, where)
     try:
         frozen = zlib.decompress(bytes(version.body))
     except zlib.error:
@@ -58,6 +75,26 @@ def fault_of(version: Version) -> Fault | None:
     if version.snapshot is None or _source(frozen) != version.snapshot.header_sha256:
         return Fault("I2", where, "Its bytes come from another snapshot.")
     return None
+
+
+def _fault_of_file(version: Version, where: str) -> Fault | None:
+    """The same for a file of the store, read piece by piece."""
+    made, size, end, secret = hashlib.sha256(), 0, b"", False
+    content = kinds.BY_MEDIA.get(version.media)
+    try:
+        for piece in store.pieces(version.sha256):
+            made.update(piece)
+            size += len(piece)
+            if content and content.text:
+                secret = secret or looks_secret(end + piece)
+                end = piece[-200:]
+    except store.Missing:
+        return Fault("I1", where, "Its file is not in the store.")
+    except (store.Away, OSError):
+        return Fault("I1", where, "Its file cannot be read from the store.")
+    if made.hexdigest() != version.sha256 or size != version.size:
+        return Fault("I1", where, "Its file does not hash to its digest.")
+    return Fault("I12", where, "Its file holds something that looks like an access token.") if secret else None
 
 
 def _source(frozen: bytes) -> str:

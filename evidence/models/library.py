@@ -150,6 +150,7 @@ class Version(WriteOnce):
     period_from, period_to   the days that it is evidence for
     collected_at             when it was read or made
     received_at              when the portal got it; nobody can choose that
+    scan                     what the virus scanner said of an uploaded file, or why it was not asked
     """
 
     erasable = True
@@ -172,6 +173,7 @@ class Version(WriteOnce):
     received_at = models.DateTimeField(db_index=True)
     received_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     note = models.CharField(max_length=300, blank=True)
+    scan = models.CharField(max_length=150, blank=True)
     body = models.BinaryField()
 
     class Meta:
