@@ -26,6 +26,7 @@ def beat() -> str:
     asking.tell_ready(now)
     asking.remind(now)
     bundles.recover(now)
+    bundles.forget(now)
     notices.queue_mail(now)
     if now.minute == 0:  # once in an hour is enough
         receiving.sweep(now)

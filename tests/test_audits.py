@@ -26,6 +26,7 @@ from evidence.models import (
     AuditRequest,
     Bundle,
     Control,
+    Erasure,
     EvidenceItem,
     Framework,
     Kind,
@@ -504,7 +505,7 @@ def test_the_zip_is_the_same_each_time_and_proves_itself(closed: Audit) -> None:
     assert "\u202e" not in index
     manifest = json.loads(held.read("manifest.json"))
     [gone] = manifest["omissions"]
-    assert (gone["title"], gone["reason"]) == ("Lost", "Not here: its file is missing from the store.")
+    assert (gone["title"], gone["reason"]) == ("Lost", "Not here: Its file is not in the store.")
     assert gone["reason"] in index
     assert {each["name"] for each in manifest["files"]} == set(names) - {"SHA256SUMS", "manifest.json"}
     assert "Not yet" not in index
@@ -514,10 +515,10 @@ def test_the_zip_is_the_same_each_time_and_proves_itself(closed: Audit) -> None:
 
 def test_damaged_bytes_are_named_and_left_out(closed: Audit, settings: Any) -> None:
     digest = hashlib.sha256(b"for two").hexdigest()
-    (settings.DATA_DIR / "files" / digest).write_bytes(b"forged!")
+    (settings.DATA_DIR / "files" / digest[:2] / digest[2:]).write_bytes(b"forged!")
     held = zipfile.ZipFile(io.BytesIO(packed(closed)))
     assert f"files/{digest}.txt" not in held.namelist()
-    assert "its bytes are damaged" in held.read("index.html").decode()
+    assert "does not hash to its digest" in held.read("index.html").decode()
 
 
 def test_a_zip_is_made_once_at_a_time_and_handed_to_members(closed: Audit, outside: User, client: Any) -> None:
@@ -559,3 +560,49 @@ def test_a_zip_whose_worker_was_killed_is_made_by_another(closed: Audit, manager
     assert again is not None
     assert again.sha256 == hashlib.sha256(packed(closed)).hexdigest()
     assert bundles.recover(clock.now() + timedelta(days=2)) == 0
+
+
+def test_a_file_answers_a_request_right_away(audit: Audit, manager: User, outside: User, client: Any) -> None:
+    row = ask(audit, outside, controls=(Control.objects.get(ref="A1"),))
+    client.force_login(manager)
+    at = f"/audits/{audit.pk}/requests/1/"
+    for _ in range(2):  # the second time its bytes are there already
+        file = io.BytesIO(b"Name,Role\nAnn,Owner\n")
+        file.name = "people.csv"
+        assert client.post(f"{at}upload/", {"file": file, "period_from": "2026-03-01"}).status_code == 302
+    version = Version.objects.get()
+    assert (version.source, version.review.state) == (Source.REQUEST, State.DRAFT)
+    assert [each.ref for each in version.artifact.controls.all()] == ["A1"]
+    assert AuditRequest.objects.get(pk=row.pk).state == Asked.ANSWERED
+    page = client.get(at).content.decode()
+    assert "The auditors do not see it yet" in page
+    bad = client.post(
+        f"{at}upload/", {"file": io.BytesIO(b"x"), "period_from": "2026-03-01", "period_to": "2026-01-01"}
+    )
+    assert bad.status_code == 409
+
+
+def test_a_zip_with_what_was_erased_goes(closed: Audit, manager: User) -> None:
+    bundles.request(closed, by=manager, now=NOW)
+    made = bundles.perform(Bundle.objects.get().pk, Skipping())
+    assert made is not None
+    assert made.finished_at is not None
+    assert bundles.forget(NOW) == 0
+    item = EvidenceItem.objects.filter(audit=closed)[0]
+    later = made.finished_at + timedelta(minutes=1)
+    Erasure.objects.create(
+        print="p",
+        hint="h",
+        reason="r",
+        stage="done",
+        audit=1,
+        asked_by=manager,
+        asked_at=later,
+        heartbeat_at=later,
+        decided_by=User.objects.get(username="administrator"),
+        finished_at=later,
+        artifacts=[item.version_id],
+    )
+    assert bundles.forget(later) == 1
+    assert not store.has(made.sha256)
+    assert bundles.forget(later) == 0

@@ -21,12 +21,12 @@ from portal import audit as log
 from portal.models import User
 
 from ..library import store
-from ..models import Audit, Bundle, Phase
+from ..models import Audit, Bundle, Erasure, Phase, Stage
 from . import packing
 from .refusing import NotPossible
 
 TASK = "evidence.tasks.pack"
-QUEUED, RUNNING, MADE, FAILED = "queued", "running", "made", "failed"
+QUEUED, RUNNING, MADE, FAILED, ERASED = "queued", "running", "made", "failed", "erased"
 SAVE_EVERY = timedelta(seconds=1)
 LOST_AFTER = timedelta(seconds=180)  # longer than the PDF of one report may take
 GIVES_UP = timedelta(hours=24)
@@ -74,8 +74,7 @@ def _end(row: Bundle, kept: store.Stored, now: datetime) -> Bundle:
     with transaction.atomic():
         if not _mine(row).update(state=MADE, active=None, finished_at=now, **values):
             raise Lost
-        about = {"sha256": kept.sha256, "size": kept.size, "bundle": row.pk}
-        log.record(log.Action.BUNDLE_MADE, actor=row.by, target=row.audit, at=now, **about)
+        log.record(log.Action.BUNDLE_MADE, actor=row.by, target=row.audit, at=now, sha256=kept.sha256, size=kept.size)
     return Bundle.objects.get(pk=row.pk)
 
 
@@ -100,7 +99,7 @@ def _saver(row: Bundle, clock: Clock) -> Callable[[int], None]:
 
 def _beating(aside: IO[bytes], row: Bundle, clock: Clock) -> Iterator[bytes]:
     save = _saver(row, clock)
-    for chunk in iter(partial(aside.read, packing.CHUNK), b""):
+    for chunk in iter(partial(aside.read, store.PIECE), b""):
         save(max(row.expected - 1, 0))
         yield chunk
 
@@ -117,6 +116,17 @@ def recover(now: datetime) -> int:
                 async_task(TASK, row.pk)
                 taken += 1
     return taken
+
+
+def forget(now: datetime) -> int:
+    """The beat: a zip that holds what was erased since goes; the next one names it as erased. Returns how many went."""
+    gone = 0
+    for erasure in Erasure.objects.filter(stage=Stage.DONE, finished_at__isnull=False).exclude(artifacts=[]):
+        held = Bundle.objects.filter(state=MADE, finished_at__lte=erasure.finished_at)
+        for row in held.filter(audit__items__version__in=erasure.artifacts).distinct():
+            store.remove(row.name)
+            gone += Bundle.objects.filter(pk=row.pk, state=MADE).update(state=ERASED, name="")
+    return gone
 
 
 def newest(audit: Audit) -> Bundle | None:

@@ -13,12 +13,9 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC
-from functools import partial
-from typing import IO, Any, BinaryIO
+from typing import IO, Any
 
 from django.template.loader import render_to_string
-
-from connectors import locker
 
 from ..document import ExportError
 from ..exports import csv, pdf
@@ -26,7 +23,6 @@ from ..library import proof, store, versions
 from ..models import Audit, AuditRequest, EvidenceItem, Scoped, Version
 from . import lists
 
-CHUNK = 1 << 18
 LEVEL = 6  # of deflate
 _EXTENSION = re.compile(r"\.([A-Za-z0-9]{1,8})\Z")
 
@@ -53,7 +49,7 @@ class Held:
 class Zip:
     """A zip that is written member by member, and knows the digest of each."""
 
-    def __init__(self, target: BinaryIO, audit: Audit) -> None:
+    def __init__(self, target: IO[bytes], audit: Audit) -> None:
         assert audit.closed_at is not None
         self._zip = zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL)
         self._time = max(audit.closed_at.astimezone(UTC).timetuple()[:6], (1980, 1, 1, 0, 0, 0))
@@ -82,7 +78,7 @@ def expected(audit: Audit) -> int:
     return EvidenceItem.objects.filter(audit=audit).values("version").distinct().count()
 
 
-def pack(audit: Audit, target: BinaryIO, tell: Callable[[int], None] = lambda done: None) -> None:
+def pack(audit: Audit, target: IO[bytes], tell: Callable[[int], None] = lambda done: None) -> None:
     """Writes the zip into a file that can be sought in. `tell` hears how many versions are done."""
     packed = Zip(target, audit)
     items = EvidenceItem.objects.filter(audit=audit).order_by("sha256", "version_id").values_list("version", flat=True)
@@ -99,63 +95,46 @@ def pack(audit: Audit, target: BinaryIO, tell: Callable[[int], None] = lambda do
 
 
 def _hold(packed: Zip, version: Version) -> Held:
+    """Puts one version in, after its bytes were proved; what is erased, damaged or missing is named."""
     held = Held(version)
-    try:
-        if version.stored:
-            held.members.append(_file(packed, version))
-        else:
-            for member in _report(packed, version):
-                held.members.append(member)  # one by one: what was put in before it broke off is there
-    except Gone as error:
-        held.omitted = str(error)
+    if grave := proof.grave_of(version):
+        held.omitted = f"Not here: it was {grave}."
+    elif fault := proof.fault_of(version):
+        held.omitted = f"Not here: {fault.what}"
+    elif version.stored:
+        held.members.append(_file(packed, version))
+    else:
+        _report(packed, held)
     version.body = b""  # not needed any more, and the index names every version
     return held
-
-
-class Gone(Exception):
-    """The bytes of a version cannot be put in, and why."""
 
 
 def _file(packed: Zip, version: Version) -> Member:
     """An uploaded file, under its digest and with the ending of its name."""
     found = _EXTENSION.search(version.name)
     name = f"files/{version.sha256}.{found[1].lower() if found else 'bin'}"
-    if grave := locker.grave_of(bytes.fromhex(version.sha256)):
-        raise Gone(f"Not here: it was {grave}.")
-    try:
-        with store.open(version.sha256) as source:
-            if hashlib.file_digest(source, "sha256").hexdigest() != version.sha256:
-                raise Gone("Not here: its bytes are damaged, they do not hash to its digest.")
-            source.seek(0)
-            return packed.put(name, _pieces(source), "Uploaded file")
-    except store.Missing:
-        raise Gone("Not here: its file is missing from the store.") from None
+    return packed.put(name, store.pieces(version.sha256), "Uploaded file")
 
 
-def _report(packed: Zip, version: Version) -> Iterator[Member]:
+def _report(packed: Zip, held: Held) -> None:
     """A captured report: its frozen JSON, which hashes to its digest; the same as PDF and as CSV to read."""
-    if grave := proof.grave_of(version):
-        raise Gone(f"Not here: it was {grave}.")
-    if fault := proof.fault_of(version):
-        raise Gone(f"Not here: {fault.what}")
+    version = held.version
     base, document = f"files/{version.sha256}", versions.document_of(version)
-    yield packed.put(f"{base}.json", [zlib.decompress(bytes(version.body))], "Captured report, as it was frozen")
+    frozen = [zlib.decompress(bytes(version.body))]
+    held.members.append(packed.put(f"{base}.json", frozen, "Captured report, as it was frozen"))
     for table in document.report.tables:
         name = f"{base}-{_safe(table.name)}.csv"
-        yield packed.put(name, csv.stream(document, table.name), f"Table “{table.title}” of the report")
+        held.members.append(packed.put(name, csv.stream(document, table.name), f"Table “{table.title}” of the report"))
     try:
         made = pdf.render(document)
     except ExportError as error:
-        raise Gone(f"It is here as JSON and CSV. A PDF could not be made: {error}") from None
-    yield packed.put(f"{base}.pdf", [made.data], "The report to read and print")
+        held.omitted = f"It is here as JSON and CSV. A PDF could not be made: {error}"
+        return
+    held.members.append(packed.put(f"{base}.pdf", [made.data], "The report to read and print"))
 
 
 def _safe(name: str) -> str:
     return re.sub(r"[^a-z0-9-]", "-", name.lower())[:60]
-
-
-def _pieces(source: IO[bytes]) -> Iterator[bytes]:
-    return iter(partial(source.read, CHUNK), b"")
 
 
 # --- what stands around them --------------------------------------------------------------------------------------

@@ -15,6 +15,13 @@ from ..models import Asked, AuditRequest, Phase
 from .asking import WAITING
 
 MOST = 20
+STATES = {
+    Asked.OPEN: State("none", "Open"),
+    Asked.ANSWERED: State("run", "Answered"),
+    Asked.ACCEPTED: State("pass", "Accepted"),
+    Asked.RETURNED: State("failed", "Returned"),
+    Asked.WITHDRAWN: State("na", "Withdrawn"),
+}
 
 
 def matters(person: User, now: datetime) -> list[Matter]:
@@ -41,5 +48,4 @@ def standing(state: str, late: bool) -> State:
     """A request's state as the pages show it. Pure."""
     if late and state in WAITING:
         return State("stale", "Overdue")
-    name = {"open": "none", "answered": "run", "accepted": "pass", "returned": "failed", "withdrawn": "na"}[state]
-    return State(name, Asked(state).label)
+    return STATES[Asked(state)]

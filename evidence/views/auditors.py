@@ -41,7 +41,8 @@ def control(request: HttpRequest, pk: int, control: int) -> HttpResponse:
 def _version(request: HttpRequest, audit: Audit, pk: int) -> Version:
     """A version that belongs to the audit and may be shown in it; otherwise it is not there."""
     rows = Version.objects.select_related("snapshot__workspace", "received_by", "artifact", "review")
-    return get_object_or_404(rows.filter(pk__in=counting.shown(audit).values("pk")), pk=pk)
+    found: Version = get_object_or_404(rows.filter(pk__in=counting.shown(audit).values("pk")), pk=pk)
+    return found
 
 
 @needs(VIEW, TAKE_PART)
@@ -50,13 +51,11 @@ def version(request: HttpRequest, pk: int, version: int) -> HttpResponse:
     found = found_for(request, pk)
     shown = _version(request, found, version)
     context: dict[str, Any] = rights(request, found) | {"version": shown}
-    if shown.stored:
-        context["missing"] = not store.has(shown.sha256)
-    elif grave := proof.grave_of(shown):
+    if grave := proof.grave_of(shown):
         context["grave"] = grave
     elif fault := proof.fault_of(shown):
         context["fault"] = fault
-    else:
+    elif not shown.stored:
         context |= _report(shown)
     return render(request, "evidence/audits/version.html", context)
 
@@ -77,10 +76,8 @@ def file(request: HttpRequest, pk: int, version: int) -> HttpResponseBase:
     """An uploaded file, as it came."""
     found = found_for(request, pk)
     shown = _version(request, found, version)
-    if not shown.stored or not store.has(shown.sha256):
+    if not shown.stored:
         raise Http404
-    by = demand(request, VIEW, TAKE_PART)
-    log.record(log.Action.EXPORTED, actor=by, target=shown, request=request, audit=found.pk, sha256=shown.sha256)
     return serving.respond(request, shown)
 
 

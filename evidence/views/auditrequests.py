@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from connectors.spec import Column
-from portal.access import AUDITS, COMMENT, TAKE_PART, VIEW, demand, may, needs
+from portal.access import AUDITS, CAPTURE, COMMENT, TAKE_PART, VIEW, demand, may, needs
 from portal.chips import chips
 from portal.models import User
 
@@ -23,7 +23,8 @@ from .. import comments, tables
 from ..audits import asking, counting, lists, members
 from ..audits.refusing import NotPossible
 from ..audits.waiting import standing
-from ..models import Asked, Audit, AuditRequest, Comment, Control, Phase, Version
+from ..library import receiving
+from ..models import Asked, Audit, AuditRequest, Comment, Control, Phase, Source, Version
 from . import asked
 from .audits import found_for, holding, rights
 from .exporting import log_as_csv
@@ -233,6 +234,36 @@ def _answer(request: HttpRequest, row: AuditRequest) -> str:
     return f"{many} answer{'s' if many != 1 else ''} added."
 
 
+def _upload(request: HttpRequest, row: AuditRequest) -> str:
+    """A file answers it right away, and is reviewed like any other. One that the library has is not kept twice."""
+    by, now = demand(request, CAPTURE), timezone.now()
+    demand(request, AUDITS)
+    upload = request.FILES.get("file")
+    if upload is None:
+        raise NotPossible("request-no-version", "Choose a file.", field="file")
+    period = (asked.day(request.POST, "period_from"), asked.day(request.POST, "period_to"))
+    if period[0] and period[1] and period[1] < period[0]:
+        raise NotPossible("audit-period", "The period ends before it begins.", field="period_to")
+    if asking.after(asking.Verb.ANSWER, row.state) is None or row.audit.phase == Phase.CLOSED:
+        raise NotPossible("request-state", "The request cannot be answered now.")
+    try:
+        version = receiving.receive(
+            upload,
+            by=by,
+            now=now,
+            source=Source.REQUEST,
+            period=period,
+            controls=row.controls.all(),
+            request=request,
+        )
+    except receiving.Duplicate as error:
+        version = error.version
+    except receiving.Refused as error:
+        raise NotPossible(code=error.code, message=error.sentence, field="file") from None
+    asking.answer(row, [version], by=by, now=now, note=request.POST.get("note", ""), request=request)
+    return "The file answers the request. The auditors see it once it was accepted."
+
+
 def _take_back(request: HttpRequest, row: AuditRequest) -> str:
     by, version = demand(request, AUDITS), asked.whole(request.POST.get("version", "")) or 0
     asking.take_back(row, version, by=by, now=timezone.now(), request=request)
@@ -278,6 +309,7 @@ def _comment(request: HttpRequest, row: AuditRequest) -> str:
 
 _ACTS: dict[str, Callable[[HttpRequest, AuditRequest], str]] = {
     "answer": _answer,
+    "upload": _upload,
     "take-back": _take_back,
     "accept": _accept,
     "return": _return,

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.db.models import Count, Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -30,10 +30,10 @@ LISTED = 20
 CONTROLS = 100
 
 
-def landing(home: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+def landing(home: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
     """The home page; whoever may only take part in audits lands on theirs."""
 
-    def landed(request: HttpRequest) -> HttpResponse:
+    def landed(request: HttpRequest) -> HttpResponseBase:
         if not may(request.user, VIEW) and may(request.user, TAKE_PART):
             return redirect("audits")
         return home(request)
