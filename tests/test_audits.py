@@ -576,9 +576,8 @@ def test_a_file_answers_a_request_right_away(audit: Audit, manager: User, outsid
     assert AuditRequest.objects.get(pk=row.pk).state == Asked.ANSWERED
     page = client.get(at).content.decode()
     assert "The auditors do not see it yet" in page
-    bad = client.post(
-        f"{at}upload/", {"file": io.BytesIO(b"x"), "period_from": "2026-03-01", "period_to": "2026-01-01"}
-    )
+    backwards = {"period_from": "2026-03-01", "period_to": "2026-01-01"}
+    bad = client.post(f"{at}upload/", backwards | {"file": io.BytesIO(b"x")})
     assert bad.status_code == 409
 
 

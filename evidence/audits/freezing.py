@@ -74,8 +74,10 @@ def close(
         items = [*_for_controls(row), *_for_requests(row)]
         EvidenceItem.objects.bulk_create(items)
         Audit.objects.filter(pk=row.pk).update(phase=Phase.CLOSED, closed_at=now, closed_by=by)
-        about = {"items": len(items), "digest": digest(items)}
-        log.record(log.Action.AUDIT_CLOSED, actor=by, target=row, request=request, at=now, **about)
+        said = digest(items)
+        log.record(
+            log.Action.AUDIT_CLOSED, actor=by, target=row, request=request, at=now, items=len(items), digest=said
+        )
     return len(items)
 
 

@@ -116,8 +116,16 @@ def scope(
                 changed.append(each)
         Scoped.objects.bulk_update(changed, ["within", "reason"])
         if changed:
-            about = {"what": "scope", "controls": len(changed), "inside": sum(each.within for each in changed)}
-            log.record(log.Action.AUDIT_CHANGED, actor=by, target=row, request=request, at=now, **about)
+            log.record(
+                log.Action.AUDIT_CHANGED,
+                actor=by,
+                target=row,
+                request=request,
+                at=now,
+                what="scope",
+                controls=len(changed),
+                inside=sum(each.within for each in changed),
+            )
     return len(changed)
 
 

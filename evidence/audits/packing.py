@@ -1,8 +1,8 @@
 """The zip of a closed audit's evidence set: a function of the set and of the bytes that are there.
 
-Same set, same bytes: names are sorted, every time is that of the close, and a file lies in it once, however many
-controls it supports. What cannot be put in is named with its reason in the index and the manifest. Memory stays
-flat: files are copied in pieces, and read once before to prove that they are what they were.
+Same set, same bytes: files stand in the order of their digests, every time is that of the close, and a file lies in it
+once, however many controls it supports. What cannot be put in is named with its reason in the index and the manifest.
+Memory stays flat: files are copied in pieces, and read once before to prove that they are what they were.
 """
 
 import hashlib
