@@ -15,6 +15,7 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from evidence import comments
 from evidence.audits import asking, bundles, counting, freezing, life, lists, packing
 from evidence.audits.refusing import NotPossible
 from evidence.audits.waiting import matters, standing
@@ -353,6 +354,15 @@ def test_membership_ends_at_once_and_a_planned_audit_is_not_seen(
     copied = life.copy(audit, by=manager, now=NOW)
     copied.auditors.add(outside)
     assert client.get(f"/audits/{copied.pk}/").status_code == 404
+
+
+def test_a_mention_tells_nobody_of_an_audit_that_they_do_not_see(audit: Audit, manager: User, outside: User) -> None:
+    row = ask(audit, manager)
+    comments.add(row, "@external-auditor look", by=manager, now=NOW)
+    assert Notice.objects.filter(person=outside).count() == 1
+    audit.auditors.clear()
+    comments.add(row, "@external-auditor look again", by=manager, now=NOW)
+    assert Notice.objects.filter(person=outside).count() == 1
 
 
 def test_who_may_do_what_with_a_request(
