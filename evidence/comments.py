@@ -69,5 +69,4 @@ def _sees(person: User, about: About) -> bool:
 
 
 def _people(names: Iterable[str], by: User) -> Iterable[User]:
-    found = User.objects.filter(username__in=list(names), is_active=True).exclude(pk=by.pk)
-    return (person for person in found if access.may(person, access.COMMENT))
+    return access.holders(access.COMMENT).filter(username__in=list(names)).exclude(pk=by.pk)

@@ -6,6 +6,7 @@ from connectors import locker, tasks
 from portal import canon, ledger
 
 from . import erasures, notices, retention, verifications
+from .actions import due
 from .audits import asking, bundles
 from .library import receiving
 
@@ -27,6 +28,8 @@ def beat() -> str:
     asking.remind(now)
     bundles.recover(now)
     bundles.forget(now)
+    due.renew(now)
+    due.remind(now)
     notices.queue_mail(now)
     if now.minute == 0:  # once in an hour is enough
         receiving.sweep(now)

@@ -4,6 +4,7 @@ from django.urls import path, register_converter
 
 from .keys import KeyConverter
 from .views import (
+    actions,
     anchors,
     anomalies,
     artifacts,
@@ -67,6 +68,14 @@ urlpatterns = [
     path("audits/<int:pk>/requests/import/", auditrequests.take, name="audit-requests-import"),
     path("audits/<int:pk>/requests/<int:number>/", auditrequests.one, name="audit-request"),
     path("audits/<int:pk>/requests/<int:number>/<slug:verb>/", auditrequests.act, name="audit-request-act"),
+    path("actions/", actions.index, name="actions"),
+    path("actions/board/", actions.board, name="actions-board"),
+    path("actions/templates/", actions.index_of_templates, name="action-templates"),
+    path("actions/new/", actions.new, name="action-new"),
+    path("actions/bulk/", actions.bulk, name="actions-bulk"),
+    path("actions/<int:pk>/", actions.action, name="action"),
+    path("actions/<int:pk>/edit/", actions.edit, name="action-edit"),
+    path("actions/<int:pk>/do/<slug:verb>/", actions.do, name="action-do"),
     path("runs/", runs.index, name="runs"),
     path("runs/<int:pk>/", runs.run, name="run"),
     path("runs/<int:pk>/cancel/", runs.cancel, name="run-cancel"),

@@ -40,7 +40,10 @@ NAV: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     ),
     (
         "Work",
-        (Entry("audits", "Audits", "check", access.VIEW, access.TAKE_PART),),
+        (
+            Entry("audits", "Audits", "check", access.VIEW, access.TAKE_PART),
+            Entry("actions", "Actions", "check", access.VIEW),
+        ),
     ),
     (
         "Records",

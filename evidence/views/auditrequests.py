@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from connectors.spec import Column
-from portal.access import AUDITS, CAPTURE, COMMENT, TAKE_PART, VIEW, demand, may, needs
+from portal.access import AUDITS, CAPTURE, COMMENT, TAKE_PART, VIEW, demand, holders, may, needs
 from portal.chips import chips
 from portal.models import User
 
@@ -26,7 +26,7 @@ from ..audits.waiting import standing
 from ..library import receiving
 from ..models import Asked, Audit, AuditRequest, Comment, Control, Phase, Source, Version
 from . import asked
-from .audits import found_for, holding, rights
+from .audits import found_for, rights
 from .exporting import log_as_csv
 
 COLUMNS = (
@@ -182,7 +182,7 @@ def _shown(request: HttpRequest, row: AuditRequest, refused: NotPossible | None 
         "comments": Comment.objects.filter(request=row).select_related("by"),
         "speaks": moving and may(request.user, COMMENT),
         "moving": moving,
-        "owners": holding(User.objects.filter(is_active=True).order_by("username"), AUDITS),
+        "owners": holders(AUDITS),
         "refused": refused,
         "q": q,
         "offered": _offered(row, q) if q and allowed["manages"] else (),
@@ -290,8 +290,7 @@ def _withdraw(request: HttpRequest, row: AuditRequest) -> str:
 
 def _assign(request: HttpRequest, row: AuditRequest) -> str:
     by, number = demand(request, AUDITS), asked.whole(request.POST.get("owner", ""))
-    owners = holding(User.objects.filter(is_active=True), AUDITS)
-    owner = get_object_or_404(owners, pk=number) if number else None
+    owner = get_object_or_404(holders(AUDITS), pk=number) if number else None
     due: date | None = asked.day(request.POST, "due_on")
     asking.assign(row, owner=owner, due_on=due, by=by, now=timezone.now(), request=request)
     return "The owner and the day are set."

@@ -157,21 +157,14 @@ class PlanForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        active = User.objects.filter(is_active=True).order_by("username")
-        self.fields["lead"].queryset = holding(active, AUDITS)  # type: ignore[attr-defined]  # a field of models
-        self.fields["auditors"].queryset = holding(active, TAKE_PART)  # type: ignore[attr-defined]
+        self.fields["lead"].queryset = access.holders(AUDITS)  # type: ignore[attr-defined]  # a field of models
+        self.fields["auditors"].queryset = access.holders(TAKE_PART)  # type: ignore[attr-defined]
 
     def plan(self) -> life.Plan:
         said = self.cleaned_data
         several = {name: tuple(said[name]) for name in ("frameworks", "workspaces", "auditors")}
         period = (said["period_from"], said["period_to"])
         return life.Plan(title=said["title"], period=period, lead=said["lead"], about=said["about"], **several)
-
-
-def holding(people: Any, permission: str) -> Any:
-    roles = [name for name, held in access.ROLES.items() if permission in held]
-    superuser = Q(is_superuser=True) if permission == AUDITS else Q()
-    return people.filter(Q(groups__name__in=roles) | superuser).distinct()
 
 
 @needs(AUDITS)
