@@ -33,7 +33,7 @@ def add(about: About, text: str, *, by: User, now: datetime, request: HttpReques
     field = _FIELDS[type(about)]
     with transaction.atomic():
         comment = Comment.objects.create(**{field: about}, at=now, by=by, text=text.strip()[:LONGEST])
-        mentioned = list(_people(named_in(comment.text), by))
+        mentioned = [each for each in _people(named_in(comment.text), by) if _sees(each, about)]
         comment.mentions.set(mentioned)
         audit.record(audit.Action.COMMENTED, actor=by, target=about, request=request, at=now, comment=comment.pk)
         notices.tell(
@@ -59,6 +59,13 @@ def path_of(comment: Comment) -> str:
     if comment.request is not None:
         args = [comment.request.audit_id, comment.request.number]
     return f"{reverse(_PAGES[field], args=args)}#comment-{comment.pk}"
+
+
+def _sees(person: User, about: About) -> bool:
+    """Whether somebody may read what a comment is about: a notice names it, and an outsider sees their audits alone."""
+    if access.may(person, access.VIEW):
+        return True
+    return isinstance(about, AuditRequest) and about.audit.auditors.filter(pk=person.pk).exists()
 
 
 def _people(names: Iterable[str], by: User) -> Iterable[User]:

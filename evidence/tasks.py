@@ -7,6 +7,7 @@ from portal import canon, ledger
 
 from . import erasures, notices, retention, undoing, verifications
 from .actions import due
+from .audits import asking, bundles
 from .frameworks import shelf
 from .library import freshness, recapture, receiving, staleness
 
@@ -29,6 +30,10 @@ def beat() -> str:
     freshness.warn(now)
     recapture.start_due(now)
     staleness.start_due(now)
+    asking.tell_ready(now)
+    asking.remind(now)
+    bundles.recover(now)
+    bundles.forget(now)
     due.renew(now)
     due.remind(now)
     notices.queue_mail(now)
@@ -56,6 +61,12 @@ def compare_accepted(workspace_pk: int) -> str:
 def compare_one(artifact_pk: int) -> str:
     """Compares one accepted report with the newest snapshot."""
     return "compared" if staleness.compare_one(artifact_pk, timezone.now()) else "there was nothing to compare"
+
+
+def pack(pk: int) -> str:
+    """Makes the zip of one evidence set that was asked for."""
+    found = bundles.perform(pk)
+    return "it does not wait any more" if found is None else f"{found} {found.state}"
 
 
 def verify(pk: int) -> str:

@@ -71,12 +71,13 @@ def holders(permission: str) -> QuerySet[User]:
     )
 
 
-def demand(request: HttpRequest, permission: str) -> User:
-    """The signed-in person, who holds `permission`; otherwise the refusal is recorded and 403 follows."""
+def demand(request: HttpRequest, *permissions: str) -> User:
+    """The signed-in person, who holds one of `permissions`; otherwise the refusal is recorded and 403 follows."""
     person = request.user
-    if isinstance(person, User) and may(person, permission):
+    if isinstance(person, User) and any(may(person, each) for each in permissions):
         return person
-    audit.record(audit.Action.ACCESS_REFUSED, actor=person, request=request, name=request.path, permission=permission)
+    named = " or ".join(permissions)
+    audit.record(audit.Action.ACCESS_REFUSED, actor=person, request=request, name=request.path, permission=named)
     raise PermissionDenied
 
 
@@ -84,16 +85,15 @@ P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
-def needs(permission: str) -> Callable[[View[P]], View[P]]:
-    """Decorates a page: nobody without `permission` gets in."""
+def needs(*permissions: str) -> Callable[[View[P]], View[P]]:
+    """Decorates a page: nobody without one of `permissions` gets in."""
 
     def decorate(view: View[P]) -> View[P]:
         @wraps(view)
         def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-            demand(request, permission)
+            demand(request, *permissions)
             return view(request, *args, **kwargs)
 
-        guarded.permission = permission  # type: ignore[attr-defined]  # the test of all pages reads it
         return cast("View[P]", guarded)
 
     return decorate

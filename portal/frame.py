@@ -15,12 +15,16 @@ THEMES = ("light", "dark")  # anything else means: as the system says
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the side navigation: the name of its address, and what a person needs to see it."""
+    """One line of the side navigation: the name of its address, and what a person needs to see it: one of these."""
 
     name: str
     title: str
     icon: str
     permission: str
+    other: str = ""
+
+    def open_to(self, person: Any) -> bool:
+        return any(access.may(person, each) for each in (self.permission, self.other) if each)
 
 
 NAV: tuple[tuple[str, tuple[Entry, ...]], ...] = (
@@ -39,6 +43,7 @@ NAV: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("reviews", "Reviews", "eye", access.VIEW),
             Entry("frameworks", "Frameworks", "shield", access.VIEW),
+            Entry("audits", "Audits", "check", access.VIEW, access.TAKE_PART),
             Entry("actions", "Actions", "check", access.VIEW),
         ),
     ),
@@ -89,7 +94,7 @@ def _navigation(request: HttpRequest) -> list[Group]:
     person = getattr(request, "user", None)
     if person is None or not person.is_authenticated:
         return []
-    open_to = {title: [each for each in entries if access.may(person, each.permission)] for title, entries in NAV}
+    open_to = {title: [each for each in entries if each.open_to(person)] for title, entries in NAV}
     within = [reverse(each.name) for entries in open_to.values() for each in entries]
     here = max((href for href in within if _covers(href, request.path)), key=len, default="")
     return [Group(title, tuple(_line(each, here) for each in entries)) for title, entries in open_to.items() if entries]

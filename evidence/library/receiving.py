@@ -19,7 +19,7 @@ from connectors.verification import looks_secret
 from portal import audit
 from portal.models import User
 
-from ..models import Artifact, Control, Kind, Source, Version
+from ..models import Artifact, Bundle, Control, Kind, Source, Version
 from . import intake, kinds, scanning, store
 from .standing import new_artifact
 from .versions import add
@@ -161,9 +161,15 @@ def sweep(now: datetime) -> int:
             path.unlink(missing_ok=True)
             swept += 1
     for sha256, since in store.every():
-        if now - since > SWEPT_AFTER and not Version.objects.filter(sha256=sha256, stored=True).exists():
+        if now - since > SWEPT_AFTER and not _named(sha256):
             with transaction.atomic():
                 store.one_at_a_time(sha256)
-                if not Version.objects.filter(sha256=sha256, stored=True).exists():
+                if not _named(sha256):
                     swept += store.remove(sha256)
     return swept
+
+
+def _named(sha256: str) -> bool:
+    """Whether a version or the zip of an audit lies in the store under this digest."""
+    versions = Version.objects.filter(sha256=sha256, stored=True)
+    return versions.exists() or Bundle.objects.filter(name=sha256).exists()

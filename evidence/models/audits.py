@@ -74,7 +74,7 @@ class Asked(models.TextChoices):
 
 
 class AuditRequest(models.Model):
-    """What an auditor asks for. Written by `audits.requests` alone."""
+    """What an auditor asks for. Written by `audits.asking` alone."""
 
     audit = models.ForeignKey(Audit, on_delete=models.PROTECT, related_name="requests")
     number = models.PositiveIntegerField()
@@ -99,7 +99,7 @@ class AuditRequest(models.Model):
 
 
 class Answer(models.Model):
-    """A version of an artifact that answers a request. Written by `audits.requests`."""
+    """A version of an artifact that answers a request. Written by `audits.asking`."""
 
     request = models.ForeignKey(AuditRequest, on_delete=models.PROTECT, related_name="answers")
     version = models.ForeignKey(Version, on_delete=models.PROTECT, related_name="answers")

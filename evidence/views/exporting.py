@@ -23,7 +23,9 @@ TYPES = {"csv": "text/csv; charset=utf-8", "pdf": "application/pdf", "json": "ap
 _PASSING = {"export-timeout", "export-memory", "export-typeset"}
 
 
-def download(request: HttpRequest, document: Document, fmt: str, target: Any) -> HttpResponseBase:
+def download(
+    request: HttpRequest, document: Document, fmt: str, target: Any, *, permission: str = EXPORT
+) -> HttpResponseBase:
     """`document` as `fmt`, with its number of rows in the header X-Row-Count. Raises Http404 for an unknown format.
 
     `?table=` names the table of a CSV, `?bom=1` puts a byte order mark before it, `?notes=0` leaves out what was
@@ -31,7 +33,7 @@ def download(request: HttpRequest, document: Document, fmt: str, target: Any) ->
     """
     if fmt not in TYPES:
         raise Http404
-    by = demand(request, EXPORT)
+    by = demand(request, permission)
     table = str(request.GET.get("table", "")) if fmt == "csv" else ""
     try:
         response = _MAKERS[fmt](document, table, request.GET)

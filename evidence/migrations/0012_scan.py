@@ -11,7 +11,7 @@ VERSION = (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("evidence", "0010_reviews")]
+    dependencies = [("evidence", "0011_reviews")]
     operations = [
         migrations.AddField(
             "version", "scan", models.CharField(blank=True, default="", max_length=150), preserve_default=False

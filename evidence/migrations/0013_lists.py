@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("connectors", "0011_erasure"),
-        ("evidence", "0011_scan"),
+        ("evidence", "0012_scan"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
