@@ -5,10 +5,14 @@ from datetime import UTC, datetime
 
 
 class Clock:
-    """The machine's clock. `now` is aware, in UTC; `pause` takes seconds."""
+    """The machine's clock. `now` is aware, in UTC; `ticks`, in seconds, measure how long something took;
+    `pause` takes seconds."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    def ticks(self) -> float:
+        return time.monotonic()
 
     def pause(self, seconds: float) -> None:
         time.sleep(seconds)

@@ -62,5 +62,4 @@ def path_of(comment: Comment) -> str:
 
 
 def _people(names: Iterable[str], by: User) -> Iterable[User]:
-    found = User.objects.filter(username__in=list(names), is_active=True).exclude(pk=by.pk)
-    return (person for person in found if access.may(person, access.COMMENT))
+    return access.holders(access.COMMENT).filter(username__in=list(names)).exclude(pk=by.pk)

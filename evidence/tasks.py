@@ -6,6 +6,7 @@ from connectors import locker, tasks
 from portal import canon, ledger
 
 from . import erasures, notices, retention, verifications
+from .actions import due
 from .library import receiving
 
 
@@ -22,6 +23,8 @@ def beat() -> str:
     erasures.recover(now)
     erasures.replay(now)
     retention.start_due(now)
+    due.renew(now)
+    due.remind(now)
     notices.queue_mail(now)
     if now.minute == 0:  # once in an hour is enough
         receiving.sweep(now)

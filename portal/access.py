@@ -6,6 +6,7 @@ from typing import Any, Concatenate, ParamSpec, cast
 
 from django.contrib.auth.models import AnonymousUser, Group, Permission
 from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponseBase
 
 from . import audit
@@ -58,6 +59,16 @@ ROLES: dict[str, tuple[str, ...]] = {
 
 def may(person: User | AnonymousUser | Any, permission: str) -> bool:
     return bool(person.is_active and person.has_perm(permission))
+
+
+def holders(permission: str) -> QuerySet[User]:
+    """Everybody who may do that, by name; one question, whatever their number."""
+    app, codename = permission.split(".")
+    granted = {"permissions__content_type__app_label": app, "permissions__codename": codename}
+    roles = Group.objects.filter(**granted)
+    return (
+        User.objects.filter(Q(is_superuser=True) | Q(groups__in=roles), is_active=True).distinct().order_by("username")
+    )
 
 
 def demand(request: HttpRequest, permission: str) -> User:

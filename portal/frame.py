@@ -35,6 +35,10 @@ NAV: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         ),
     ),
     (
+        "Work",
+        (Entry("actions", "Actions", "check", access.VIEW),),
+    ),
+    (
         "Records",
         (
             Entry("runs", "Sync runs", "run", access.VIEW),

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -39,6 +39,23 @@ class Cost:
     code: int
 
 
+def timed(command: list[str], env: Mapping[str, str], given: str = "") -> Cost:
+    """Runs a command to its end."""
+    began = time.perf_counter()
+    child = subprocess.Popen(  # our own command
+        command, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert child.stdin
+    assert child.stdout
+    child.stdin.write(given)
+    child.stdin.close()
+    out = child.stdout.read()
+    _, status, used = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    wall = time.perf_counter() - began
+    return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, out, child.returncode)
+
+
 class Portal:
     """A portal with a data folder of its own, driven by its commands."""
 
@@ -50,24 +67,7 @@ class Portal:
             assert self(*command).code == 0
 
     def __call__(self, *arguments: str, given: str = "") -> Cost:
-        began = time.perf_counter()
-        child = subprocess.Popen(  # our own command
-            [sys.executable, str(ROOT / "manage.py"), *arguments],
-            env=self.env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        assert child.stdin
-        assert child.stdout
-        child.stdin.write(given)
-        child.stdin.close()
-        out = child.stdout.read()
-        _, status, used = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        wall = time.perf_counter() - began
-        return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, out, child.returncode)
+        return timed([sys.executable, str(ROOT / "manage.py"), *arguments], self.env, given)
 
     @property
     def size(self) -> int:
@@ -212,7 +212,12 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=30, help="length of the simulated month; 0 leaves it out")
     parser.add_argument("--limits", action="store_true", help="only: 4 workers, 600 pages, 200 a minute; two minutes")
     parser.add_argument("--connections", type=int, help="only: the lists of so many connections; 10000 take a minute")
+    parser.add_argument("--history", action="store_true", help="only: --days of --size kept by us and by rivals")
+    parser.add_argument("--size", default="medium", help="of --history")
     options = parser.parse_args()
+    if options.history:
+        rivals = [sys.executable, "-m", "tests.rivals.history", "--size", options.size, "--days", str(options.days)]
+        sys.exit(subprocess.run(rivals, cwd=ROOT, check=False).returncode)
     if options.connections:
         crowd = [sys.executable, "-m", "tests.crowd", "--count", str(options.connections)]
         sys.exit(subprocess.run(crowd, cwd=ROOT, check=False).returncode)

@@ -136,7 +136,7 @@ def test_the_navigation_offers_what_a_person_may_open(client: Any, people: dict[
         page = client.get("/").content.decode()
         side = page.partition('<nav class="side"')[2].partition("</nav>")[0]
         offered[role] = re.findall(r'<a href="([^"]+)"', side)
-    everybody = ["/", "/sources/", "/workspaces/", "/reports/", "/artifacts/", "/runs/", "/integrity/"]
+    everybody = ["/", "/sources/", "/workspaces/", "/reports/", "/artifacts/", "/actions/", "/runs/", "/integrity/"]
     everybody += ["/erasure/", "/audit/"]
     assert offered["Auditor"] == offered["Compliance manager"] == everybody
     administration = ["/admin/connectors/connection/", "/admin/portal/user/", "/admin/doctor/"]

@@ -10,7 +10,6 @@ import os
 import random
 import re
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -158,15 +157,15 @@ class Client:
         query = urlencode(params or {}, encoding="utf-8", errors="surrogatepass")
         if self.stop.is_set():
             raise Stopped
-        sent_at, began = datetime.now(UTC), time.monotonic()
+        sent_at, began = self._clock.now(), self._clock.ticks()
         status, body = 0, b""
         headers: Mapping[str, str] = {}
         try:
             with self._slots:
-                sent_at, began = datetime.now(UTC), time.monotonic()
+                sent_at, began = self._clock.now(), self._clock.ticks()
                 status, headers, body = self._exchange(path, query, began)
         finally:
-            ms = round((time.monotonic() - began) * 1000)
+            ms = round((self._clock.ticks() - began) * 1000)
             print_ = hashlib.sha256(body).digest()
             request_id = str(headers.get("X-Request-Id", ""))[:80]
             self._receipt(Sent(path, query, status, attempt, sent_at, ms, len(body), print_, request_id))
@@ -203,7 +202,7 @@ class Client:
             chunks.append(chunk)
             if size > LONGEST_BODY:
                 raise Unexpected("body-too-large", "An answer is larger than 64 MB.")
-            if time.monotonic() - began > REQUEST_SECONDS:
+            if self._clock.ticks() - began > REQUEST_SECONDS:
                 raise Busy("timeout", "An answer took longer than two minutes.")
         return b"".join(chunks)
 
@@ -228,7 +227,7 @@ class Client:
         if _DIGITS(after):
             return float(after)
         if (until := _date(after)) is not None:
-            return max(0.0, (until - datetime.now(UTC)).total_seconds())
+            return max(0.0, (until - self._clock.now()).total_seconds())
         try:
             said = self.connector.wait(parse(body))
         except NotStrict:
@@ -236,7 +235,7 @@ class Client:
         if said is not None:
             return max(0.0, said)
         reset = _date(headers.get("X-RateLimit-Reset"))
-        return max(0.0, (reset - datetime.now(UTC)).total_seconds()) if reset else 0.0
+        return max(0.0, (reset - self._clock.now()).total_seconds()) if reset else 0.0
 
 
 def _some(response: requests.Response) -> bytes:

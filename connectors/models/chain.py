@@ -101,6 +101,7 @@ class Snapshot(WriteOnce):
             models.UniqueConstraint(fields=["workspace", "seq"], name="one_snapshot_per_number"),
             models.UniqueConstraint(fields=["workspace", "previous_sha256"], name="no_forks"),
         ]
+        indexes = [models.Index(fields=["workspace", "published_at", "seq"], name="snapshots_by_time")]  # as of
         ordering = ["workspace", "-seq"]
 
     def __str__(self) -> str:

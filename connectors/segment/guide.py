@@ -5,6 +5,7 @@ The path of the EU link follows the US one, which alone is documented.
 """
 
 from ..spec import Guide, Hint, LesserRole, Link, Step, TokenRole
+from . import manuals
 
 _TOKENS = "goto-my-workspace/settings/access-management/tokens"
 
@@ -217,4 +218,4 @@ LIMITS = (
     "that the rest does not wait for it.",
 )
 
-GUIDE = Guide(STEPS, ROLES, NEVER, HINTS, LIMITS, REVOKE, LESSER)
+GUIDE = Guide(STEPS, ROLES, NEVER, HINTS, LIMITS, REVOKE, LESSER, manuals.ALL)

@@ -7,7 +7,7 @@ and hints) and the errors.
 
 from .connector import Connector, Exposure, Identity, Region
 from .errors import Actor, Busy, ConnectorError, Denied, NotDeclared, Unexpected
-from .guide import Guide, Hint, LesserRole, Link, Step, TokenRole
+from .guide import Guide, Hint, LesserRole, Link, Manual, Step, TokenRole
 from .reports import (
     ANOMALIES,
     Cell,
@@ -105,6 +105,7 @@ __all__ = [
     "Json",
     "LesserRole",
     "Link",
+    "Manual",
     "Moment",
     "Node",
     "NotDeclared",

@@ -66,6 +66,31 @@ class LesserRole:
     plan: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Manual:
+    """Evidence that the service's API does not give, or does not finish: a person fetches it, guided by this.
+
+    slug        stable: actions that were made from it keep it
+    about       what it is evidence of, and why no reading gives it
+    steps       where to click and what to do, one thing each
+    visible     what a picture or file must show so that somebody else can judge it
+    valid_days  for how many days it counts
+    recurs      how often it is due again: month, quarter, half, year
+    supports    the controls that it supports, as "soc2 CC6.1": the slug of a framework and its own id
+    report      the report that is captured instead of a picture, "" when there is none
+    """
+
+    slug: str
+    title: str
+    about: str
+    steps: tuple[str, ...]
+    visible: tuple[str, ...]
+    valid_days: int
+    recurs: str
+    supports: tuple[str, ...]
+    report: str = ""
+
+
 @dataclass(frozen=True)
 class Guide:
     """What an admin reads before and after there is a token.
@@ -75,6 +100,7 @@ class Guide:
     revoke  what to do in the service with a token that got out
     hints   what this service adds to the portal's own hints; one with the same code takes the other's place
     lesser  the roles that streams name, those that only read first
+    manuals what people fetch by hand, because the API does not give it
     """
 
     steps: tuple[Step, ...]
@@ -84,3 +110,4 @@ class Guide:
     limits: tuple[str, ...] = ()
     revoke: tuple[Step, ...] = ()
     lesser: tuple[LesserRole, ...] = ()
+    manuals: tuple[Manual, ...] = ()

@@ -143,9 +143,7 @@ def _must_be_new(sha256: str, artifact: Artifact | None, again: bool) -> None:
 def safe_name(raw: str) -> str:
     """A name without folders, control and direction signs, not long, that keeps its ending."""
     last = unicodedata.normalize("NFC", raw.replace("\\", "/").rpartition("/")[2])
-    plain = "".join(
-        sign for sign in last if unicodedata.category(sign)[0] != "C" and unicodedata.category(sign) not in ("Zl", "Zp")
-    )
+    kept = (sign for sign in last if not unicodedata.category(sign).startswith(("C", "Zl", "Zp")))
     plain = "".join(kept).strip(" .") or "file"
     if len(plain) <= LONGEST:
         return plain

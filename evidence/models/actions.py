@@ -59,6 +59,9 @@ class Action(models.Model):
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(
+                fields=["about", "due_on"], condition=Q(origin="expiry"), name="renewed_once_per_day"
+            ),
             models.CheckConstraint(condition=~Q(stand="done") | Q(done_at__isnull=False), name="done_some_time"),
             models.CheckConstraint(condition=~Q(stand="dropped") | ~Q(reason=""), name="dropped_with_a_reason"),
         ]

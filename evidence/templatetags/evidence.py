@@ -38,11 +38,18 @@ from .. import changes, integrity, preview
 from ..asof import NAME, Seen
 from ..changes import Told
 from ..completeness import account, figures
-from ..models import Erasure, Verification
+from ..library import previewing
+from ..models import Erasure, Verification, Version
 from ..progress import Progress, progress
 from ..text import visible
 
 register = template.Library()
+
+
+@register.filter
+def preview_of(version: Version) -> previewing.Preview:
+    """What of a stored version can be shown."""
+    return previewing.of(version)
 
 
 @register.filter

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_safe
@@ -95,6 +95,8 @@ def _version(of: Artifact, request: HttpRequest) -> Version:
 def export(request: HttpRequest, pk: int, fmt: str) -> HttpResponseBase:
     found = get_object_or_404(Artifact, pk=pk)
     version = _version(found, request)
+    if version.stored:
+        raise Http404
     if grave := proof.grave_of(version):
         return failed(request, found.title, ExportError("export-erased", f"This artifact was {grave}."))
     if fault := proof.fault_of(version):

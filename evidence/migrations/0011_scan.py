@@ -11,7 +11,7 @@ VERSION = (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("evidence", "0009_versions_written_once")]
+    dependencies = [("evidence", "0010_renewed_once")]
     operations = [
         migrations.AddField(
             "version", "scan", models.CharField(blank=True, default="", max_length=150), preserve_default=False

@@ -1,0 +1,1 @@
+"""Frameworks and their controls: catalogues as data, what supports each control, and what is missing."""
