@@ -225,7 +225,7 @@ def _others(wanted: Asked, today: date) -> "QuerySet[Artifact]":
     """All filters but those that the cube counts."""
     said = wanted.values
     rows = Artifact.objects.filter(archived_at__isnull="archived" not in said)
-    rows = rows.filter(owner=said["owner"]) if "owner" in said else rows
+    rows = rows.filter(owner_id=int(said["owner"])) if "owner" in said else rows
     rows = rows.filter(report=said["report"]) if "report" in said else rows
     for name, value in said.items():
         if name in _LINKED:

@@ -42,7 +42,7 @@ def pack(found: "QuerySet[Artifact]", at: datetime) -> Iterator[bytes]:
     """The newest versions of these artifacts. A file that is erased or gone is named in the index, with why."""
     pipe, names, lines = _Pipe(), dict[str, str](), list[tuple[object, ...]]()
     day = at.timetuple()[:6]
-    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[arg-type]  # needs no more than that
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[call-overload]  # needs no more
         for version in _versions(list(found.order_by("pk").values_list("pk", flat=True))):
             note = ""
             if version.sha256 not in names:

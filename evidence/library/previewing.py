@@ -45,7 +45,11 @@ def of(version: Version) -> Preview:
     if content is None or not content.shown:
         return Preview("none", f"There is no preview of {content.title if content else 'this kind of file'}.")
     if content.shown in ("pages", "image"):
-        return Preview("picture") if version.size <= LARGEST else Preview("none", "It is too large for a preview.")
+        return (
+            Preview("picture", "The first page is shown." if content.shown == "pages" else "")
+            if version.size <= LARGEST
+            else Preview("none", "It is too large for a preview.")
+        )
     try:
         with store.open(version.sha256) as file:
             data = file.read(READ)
@@ -57,8 +61,8 @@ def of(version: Version) -> Preview:
 
 def _text(text: str, whole: bool) -> Preview:
     if whole and len(text) <= CHARACTERS:
-        return Preview("text", "", visible(text))
-    return Preview("text", f"The first {CHARACTERS:,} characters are shown.", visible(text[:CHARACTERS]))
+        return Preview("text", "", visible(text.expandtabs(4)))
+    return Preview("text", f"The first {CHARACTERS:,} characters are shown.", visible(text[:CHARACTERS].expandtabs(4)))
 
 
 def _table(text: str, name: str, whole: bool) -> Preview:

@@ -45,7 +45,7 @@ class Duplicate(Exception):
 
 
 def receive(
-    upload: UploadedFile,
+    upload: UploadedFile[Any],
     *,
     by: User,
     now: datetime,
@@ -98,7 +98,7 @@ def receive(
     return version
 
 
-def _looked_at(upload: UploadedFile, name: str, now: datetime) -> tuple[kinds.Content, str]:
+def _looked_at(upload: UploadedFile[Any], name: str, now: datetime) -> tuple[kinds.Content, str]:
     file: Any = upload.file
     try:
         content = kinds.refined(file, kinds.of(file, name), name)
@@ -113,7 +113,7 @@ def _looked_at(upload: UploadedFile, name: str, now: datetime) -> tuple[kinds.Co
         raise Refused("upload-scanner", "The virus scanner does not answer, and nothing is kept unscanned.") from None
 
 
-def _must_hold_no_token(upload: UploadedFile) -> None:
+def _must_hold_no_token(upload: UploadedFile[Any]) -> None:
     before = b""
     for chunk in upload.chunks(kinds.PIECE):
         if looks_secret(before + chunk):
@@ -121,7 +121,7 @@ def _must_hold_no_token(upload: UploadedFile) -> None:
         before = chunk[-200:]
 
 
-def _stored(upload: UploadedFile) -> store.Stored:
+def _stored(upload: UploadedFile[Any]) -> store.Stored:
     try:
         return store.put(upload.chunks(store.PIECE))
     except store.Away as error:
@@ -143,10 +143,8 @@ def _must_be_new(sha256: str, artifact: Artifact | None, again: bool) -> None:
 def safe_name(raw: str) -> str:
     """A name without folders, control and direction signs, not long, that keeps its ending."""
     last = unicodedata.normalize("NFC", raw.replace("\\", "/").rpartition("/")[2])
-    plain = "".join(
-        sign for sign in last if unicodedata.category(sign)[0] != "C" and unicodedata.category(sign) not in ("Zl", "Zp")
-    )
-    plain = plain.strip(" .") or "file"
+    kept = (sign for sign in last if not unicodedata.category(sign).startswith(("C", "Zl", "Zp")))
+    plain = "".join(kept).strip(" .") or "file"
     if len(plain) <= LONGEST:
         return plain
     stem, dot, ending = plain.rpartition(".")

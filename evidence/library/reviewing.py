@@ -193,7 +193,7 @@ def _change(
     by: User | None,
     now: datetime,
     request: HttpRequest | None = None,
-    **detail: str | int | None,
+    **detail: Any,
 ) -> AuditEntry:
     """One step of one review, summed up and recorded. Raises NotPossible when it does not stand where it must."""
     artifact = _locked(version)

@@ -13,6 +13,7 @@ from django_q.tasks import async_task
 
 from connectors import registry
 from connectors.models import Snapshot, Workspace
+from connectors.spec import Connector, ReportSpec
 
 from .. import notices, reports
 from ..document import Document
@@ -109,13 +110,15 @@ def stale() -> QuerySet[Artifact]:
 
 def _accepted() -> QuerySet[Version]:
     """The versions that count of captured reports that tell how things are. What only grows differs every day."""
-    states = [spec.name for each in registry.all_connectors() for spec in each.reports if not _grows(each, spec)]
+    states = [
+        spec.name for each in registry.all_connectors().values() for spec in each.reports if not _grows(each, spec)
+    ]
     counted = Version.objects.filter(artifact__kind=Kind.REPORT, artifact__archived_at=None, artifact__good=F("number"))
     held = counted.filter(report__in=states, snapshot__isnull=False)
     return held.select_related("artifact__owner", "artifact__drift", "snapshot__workspace", "received_by")
 
 
-def _grows(connector: registry.Connector, spec: reports.ReportSpec) -> bool:
+def _grows(connector: Connector, spec: ReportSpec) -> bool:
     growing = {stream.name for stream in connector.streams if stream.grows}
     return any(name in growing for name in spec.streams)
 

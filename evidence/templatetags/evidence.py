@@ -39,7 +39,8 @@ from .. import changes, integrity, preview
 from ..asof import NAME, Seen
 from ..changes import Told
 from ..completeness import account, figures
-from ..models import Artifact, Erasure, Verification
+from ..library import previewing
+from ..models import Artifact, Erasure, Verification, Version
 from ..progress import Progress, progress
 from ..text import visible
 
@@ -53,6 +54,12 @@ _STANDS = {"draft": "none", "review": "run", "accepted": "pass", "rejected": "fa
 @register.filter
 def artifact_state(artifact: Artifact) -> SafeString:
     return mark(_STANDS.get(artifact.state, "na"), artifact.get_state_display())
+
+
+@register.filter
+def preview_of(version: Version) -> previewing.Preview:
+    """What of a stored version can be shown."""
+    return previewing.of(version)
 
 
 @register.filter

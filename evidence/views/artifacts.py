@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
@@ -106,6 +106,8 @@ def _version(of: Artifact, number: int) -> Version:
 def export(request: HttpRequest, pk: int, fmt: str) -> HttpResponseBase:
     found = get_object_or_404(Artifact, pk=pk)
     version = _version(found, asked.whole(str(request.GET.get("version", ""))) or found.newest)
+    if version.stored:
+        raise Http404
     if grave := proof.grave_of(version):
         return failed(request, found.title, ExportError("export-erased", f"This artifact was {grave}."))
     if fault := proof.fault_of(version):

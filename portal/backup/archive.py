@@ -17,7 +17,7 @@ from portal import canon
 from . import FILES, FORMAT, MANIFEST, PRIVATE, TABLES, TRUSTED, Refused
 from .tables import one_line
 
-MOST_MEMBERS = 100_000
+MOST_MEMBERS = 500_000
 MOST_MANIFEST = 64_000_000  # bytes
 MOST_LINE = 512_000_000  # bytes of one row; the greatest answer that is read has 64 MB
 MOST_KEYS = 1_000_000  # bytes

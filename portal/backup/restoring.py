@@ -21,6 +21,7 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, models, tran
 from connectors import rekeying, runs
 from connectors.models import ACTIVE_STATES, RunState, SyncRun
 from evidence import verifications
+from evidence.library import store
 from portal import audit, canon, keys, ledger
 from portal.models import LedgerEntry
 
@@ -247,6 +248,11 @@ def _put_private_keys(archive: Archive, passphrase: str, tell: Tell) -> None:
 
 def _put_files(archive: Archive) -> None:
     """Uploaded files, each whole; one that is there with the same bytes stays, another one is never overwritten."""
+    if settings.FILES_IN == "bucket":
+        for name in archive.files():
+            if store.put(archive.pieces(name)).sha256 != name.removeprefix(FILES).replace("/", ""):
+                raise Refused(f"{name} in the backup is not what its name says.")
+        return
     folder = Path(settings.DATA_DIR) / "files"
     for name in archive.files():
         path = folder / name.removeprefix(FILES)

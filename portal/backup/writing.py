@@ -7,15 +7,17 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from django.conf import settings
 from django.db import connections
 from django.db.migrations.recorder import MigrationRecorder
 
 from connectors.models import Snapshot, Workspace
+from evidence.library import store
 from portal import __version__, canon, keys
 
 from . import FILES, FORMAT, MANIFEST, PRIVATE, TRUSTED, Refused, lockbox
@@ -99,16 +101,19 @@ def _contents(zipped: ZipFile, alias: str, tell: Tell) -> Iterator[tuple[str, di
         tell(f"{table.name}: {rows:,} rows")
         yield table.member, said | {"rows": rows}
     trusted = Path(settings.TRUSTED_KEYS_FILE)
-    plain = [(TRUSTED, trusted)] if trusted.is_file() else []
-    for name, path in [*plain, *uploads()]:
-        said = _member(zipped, name, _pieces(path))
+    plain = [(TRUSTED, _pieces(trusted))] if trusted.is_file() else []
+    for name, pieces in chain(plain, uploads()):
+        said = _member(zipped, name, pieces)
         del said["pieces"]
         yield name, said
 
 
 def _member(zipped: ZipFile, name: str, pieces: Iterable[bytes]) -> dict[str, Any]:
     made, size, number = hashlib.sha256(), 0, 0
-    with zipped.open(_info(name), "w", force_zip64=True) as member:
+    info = _info(name)
+    if name.startswith(FILES):  # mostly packed already; and what shrinks a thousandfold would look like a bomb
+        info.compress_type = ZIP_STORED
+    with zipped.open(info, "w", force_zip64=True) as member:
         for piece in pieces:
             member.write(piece)
             made.update(piece)
@@ -129,14 +134,18 @@ def _pieces(path: Path) -> Iterator[bytes]:
             yield piece
 
 
-def uploads() -> Iterator[tuple[str, Path]]:
-    """Member and path of every uploaded file, in the order of their names."""
+def uploads() -> Iterator[tuple[str, Iterator[bytes]]]:
+    """Member and bytes of every uploaded file, in the order of their names."""
+    if settings.FILES_IN == "bucket":
+        for sha256, _ in store.every():
+            yield f"{FILES}{sha256[:2]}/{sha256[2:]}", store.pieces(sha256)
+        return
     folder = Path(settings.DATA_DIR) / "files"
     for path in sorted(folder.rglob("*")):
         if path.is_symlink() or not (path.is_dir() or path.is_file()):
             raise Refused(f"{path} is no plain file: take it out of the folder of uploaded files.")
         if path.is_file():
-            yield f"{FILES}{path.relative_to(folder).as_posix()}", path
+            yield f"{FILES}{path.relative_to(folder).as_posix()}", _pieces(path)
 
 
 def _private(zipped: ZipFile, members: dict[str, dict[str, Any]], passphrase: str) -> dict[str, Any]:

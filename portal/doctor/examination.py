@@ -62,6 +62,8 @@ CHECKS = (
     Check("Machine", "zones", "Time zones", lambda a: running.zones_are_known()),
     Check("Machine", "folder", "Data folder", lambda a: storage.folder_can_be_written(), database=False),
     Check("Machine", "disk", "Disk", lambda a: storage.has_room(a.now)),
+    Check("Machine", "files", "Uploaded files", lambda a: storage.files_can_be_kept(), database=False),
+    Check("Machine", "scanner", "Virus scanner", lambda a: storage.scanner_answers(), database=False),
     Check("Mail", "mail", "Mail", lambda a: running.mail_goes_out(a.live, a.mail_to, a.now), database=False),
     Check("Web server", "static", "Static files", lambda a: running.static_files_are_prepared(), database=False),
     Check("Web server", "debug", "Debugging", lambda a: running.debug_is_off(), database=False),

@@ -12,6 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils.crypto import get_random_string
 
 from connectors.models import Snapshot
+from evidence.library import scanning, store
 
 from ..canon import unguarded
 from ..templatetags.portal import size
@@ -117,6 +118,25 @@ def folder_can_be_written() -> Seen:
     except OSError as error:
         return fail(f"No file can be written into {settings.DATA_DIR} ({error.strerror}).", code="folder-closed")
     return well(f"Files can be written into {settings.DATA_DIR}.")
+
+
+def files_can_be_kept() -> Seen:
+    """Keeps a small file in the store of uploads, and takes it away."""
+    try:
+        kept = store.put([b"doctor " + get_random_string(20).encode()])
+        store.remove(kept.sha256)
+    except (store.Away, OSError) as error:
+        return fail(f"No file can be kept in {store.where()}: {error}", code="upload-store")
+    return well(f"Files can be kept in {store.where()}, and taken away.")
+
+
+def scanner_answers() -> Seen:
+    if not settings.CLAMD_ADDRESS:
+        return moot("No virus scanner is configured: uploaded files are marked as not scanned.")
+    if scanning.ping():
+        return well("The virus scanner answers.")
+    saw = "The virus scanner does not answer."
+    return (fail if settings.CLAMD_REQUIRED else warn)(saw, code="upload-scanner")
 
 
 def has_room(now: datetime) -> Seen:
