@@ -236,7 +236,7 @@ def test_what_supports_controls_is_counted_by_day(boss: Any, people: dict[str, A
     life.drop(action, "No", by=boss, now=NOW)
     assert support.of([one], TODAY)[one.pk].actions == 0
     two.artifacts.add(accepted)
-    assert list(support.siblings(one).values_list("pk", "shared")) == [(two.pk, 1)]
+    assert [(each.pk, getattr(each, "shared")) for each in support.siblings(one)] == [(two.pk, 1)]  # noqa: B009
     assert due.renew(NOW), "what supports a control and ends soon is to be renewed"
 
 
