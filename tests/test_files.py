@@ -34,7 +34,13 @@ def chunk(name: bytes, data: bytes) -> bytes:
 def png(width: int = 1, height: int = 1) -> bytes:
     """A picture whose head says this size, and that holds one dot."""
     head = chunk(b"IHDR", struct.pack("!IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(4))) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + head
+        + chunk(b"IDAT", zlib.compress(bytes(4)))
+        + chunk(b"tEXt", b"a\0b")
+        + chunk(b"IEND", b"")
+    )
 
 
 PNG = png()
@@ -258,7 +264,7 @@ def test_a_disk_that_fills_up_leaves_nothing_half(manager: Client, data: Path, m
         def made(**kwargs: Any) -> Any:
             file = real(**kwargs)
             if kwargs["prefix"] == prefix:
-                file.write = Full(file.name, "r+").write
+                vars(file)["write"] = Full(file.name, "r+").write
             return file
 
         monkeypatch.setattr("tempfile.NamedTemporaryFile", made)
