@@ -9,6 +9,7 @@ import struct
 import tempfile
 import threading
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -25,10 +26,24 @@ from evidence.library import kinds, previewing, proof, receiving, scanning, stor
 from evidence.models import Artifact, Version
 from portal.models import AuditEntry, User
 
-PNG = bytes.fromhex(
-    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d4944415478da63fcffff3f030005fe02fea7"
-    "9a6ba60000000049454e44ae426082"
-)
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack("!I", len(data)) + name + data + struct.pack("!I", zlib.crc32(name + data))
+
+
+def png(width: int = 1, height: int = 1) -> bytes:
+    """A picture whose head says this size, and that holds one dot."""
+    head = chunk(b"IHDR", struct.pack("!IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + head
+        + chunk(b"IDAT", zlib.compress(bytes(4)))
+        + chunk(b"tEXt", b"a\0b")
+        + chunk(b"IEND", b"")
+    )
+
+
+PNG = png()
 PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj " + (
     b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 90 90]>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF"
 )
@@ -213,8 +228,7 @@ def test_pictures_are_drawn_anew(manager: Client) -> None:
 
 @pytest.mark.django_db
 def test_a_picture_that_would_grow_beyond_measure_is_not_drawn(people: dict[str, User]) -> None:
-    head = struct.pack("!II", 60_000, 60_000)
-    bomb = PNG[:16] + head + PNG[24:]
+    bomb = png(60_000, 60_000)
     made = receiving.receive(SimpleUploadedFile("b.png", bomb), by=people["Administrator"], now=timezone.now())
     with pytest.raises(previewing.NoPreview, match="could not be drawn"):
         previewing.drawn(made, 1)
@@ -250,7 +264,7 @@ def test_a_disk_that_fills_up_leaves_nothing_half(manager: Client, data: Path, m
         def made(**kwargs: Any) -> Any:
             file = real(**kwargs)
             if kwargs["prefix"] == prefix:
-                setattr(file, "write", Full(file.name, "r+").write)  # noqa: B010  # mypy
+                vars(file)["write"] = Full(file.name, "r+").write
             return file
 
         monkeypatch.setattr("tempfile.NamedTemporaryFile", made)

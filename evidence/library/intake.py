@@ -48,7 +48,7 @@ class Measured(FileUploadHandler):
         except OSError:
             self._refuse("upload-disk-full", DISK_FULL)
 
-    def file_complete(self, file_size: int) -> UploadedFile[Any]:
+    def file_complete(self, file_size: int) -> "UploadedFile[Any]":
         self.file.seek(0)
         return UploadedFile(self.file, self.file_name, self.content_type or "", file_size)
 

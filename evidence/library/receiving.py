@@ -45,7 +45,7 @@ class Duplicate(Exception):
 
 
 def receive(
-    upload: UploadedFile[Any],
+    upload: "UploadedFile[Any]",
     *,
     by: User,
     now: datetime,
@@ -98,7 +98,7 @@ def receive(
     return version
 
 
-def _looked_at(upload: UploadedFile[Any], name: str, now: datetime) -> tuple[kinds.Content, str]:
+def _looked_at(upload: "UploadedFile[Any]", name: str, now: datetime) -> tuple[kinds.Content, str]:
     file: Any = upload.file
     try:
         content = kinds.refined(file, kinds.of(file, name), name)
@@ -113,7 +113,7 @@ def _looked_at(upload: UploadedFile[Any], name: str, now: datetime) -> tuple[kin
         raise Refused("upload-scanner", "The virus scanner does not answer, and nothing is kept unscanned.") from None
 
 
-def _must_hold_no_token(upload: UploadedFile[Any]) -> None:
+def _must_hold_no_token(upload: "UploadedFile[Any]") -> None:
     before = b""
     for chunk in upload.chunks(kinds.PIECE):
         if looks_secret(before + chunk):
@@ -121,7 +121,7 @@ def _must_hold_no_token(upload: UploadedFile[Any]) -> None:
         before = chunk[-200:]
 
 
-def _stored(upload: UploadedFile[Any]) -> store.Stored:
+def _stored(upload: "UploadedFile[Any]") -> store.Stored:
     try:
         return store.put(upload.chunks(store.PIECE))
     except store.Away as error:

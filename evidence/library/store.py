@@ -79,7 +79,7 @@ def every() -> Iterator[tuple[str, datetime]]:
 def incoming() -> Path:
     """Where files lie while they come in: beside the store, so that a whole one only needs its name."""
     folder = Path(settings.DATA_DIR) / "incoming"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
 
@@ -180,7 +180,7 @@ class _Bucket:
                 yield folder + name, self._asked(self._storage.get_modified_time, f"{folder}/{name}")
 
     def _asked(self, ask: Any, *arguments: Any) -> Any:
-        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 
         try:
             return ask(*arguments)

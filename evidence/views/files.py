@@ -92,7 +92,7 @@ def _all_received(request: HttpRequest, by: User, artifact: Artifact | None, det
 
 
 def _received(
-    request: HttpRequest, file: UploadedFile[Any], by: User, artifact: Artifact | None, details: dict[str, Any]
+    request: HttpRequest, file: "UploadedFile[Any]", by: User, artifact: Artifact | None, details: dict[str, Any]
 ) -> Outcome:
     name = receiving.safe_name(str(file.name or ""))
     try:
