@@ -46,10 +46,16 @@ def add(about: About, text: str, *, by: User, now: datetime, request: HttpReques
     return comment
 
 
-def withdraw(comment: Comment, *, by: User, now: datetime) -> bool:
+def withdraw(comment: Comment, *, by: User, now: datetime, request: HttpRequest | None = None) -> bool:
     """Takes one's own comment back: that there was one stays, and what it said does not show. False for another's."""
-    own = Comment.objects.filter(pk=comment.pk, by=by, withdrawn_at=None)
-    return bool(own.update(withdrawn_at=now, text=""))
+    with transaction.atomic():
+        own = Comment.objects.filter(pk=comment.pk, by=by, withdrawn_at=None)
+        if not own.update(withdrawn_at=now, text=""):
+            return False
+        about = comment.artifact or comment.action or comment.request
+        withdrawn = audit.Action.COMMENT_WITHDRAWN
+        audit.record(withdrawn, actor=by, target=about, request=request, at=now, comment=comment.pk)
+    return True
 
 
 def path_of(comment: Comment) -> str:

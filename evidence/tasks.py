@@ -26,8 +26,7 @@ def beat() -> str:
     erasures.replay(now)
     retention.start_due(now)
     shelf.load_built_in(now)
-    freshness.expire_due(now)
-    freshness.warn(now)
+    freshness.look(now)
     recapture.start_due(now)
     staleness.start_due(now)
     asking.tell_ready(now)
@@ -48,9 +47,10 @@ def send_notices(person_pk: int) -> str:
     return "sent" if notices.send(person_pk, timezone.now()) else "nothing was sent"
 
 
-def recapture_report(artifact_pk: int, due_on: str) -> str:
-    """Captures one report anew, because its rule says so."""
-    return "captured" if recapture.carry_out(artifact_pk, due_on, timezone.now()) else "there was nothing to capture"
+def capture_again(artifact_pk: int) -> str:
+    """Captures one report anew whose day has come."""
+    version = recapture.carry_out(artifact_pk, timezone.now())
+    return "nothing was due" if version is None else f"{version}"
 
 
 def compare_accepted(workspace_pk: int) -> str:

@@ -274,7 +274,7 @@ def test_the_list_is_searched_filtered_sorted_and_changed_in_bulk(manager: Any, 
 def test_an_auditor_reads_and_changes_nothing(client: Any, people: dict[str, Any], boss: Any) -> None:
     action = life.make(Draft(title="One", steps=["a"]), by=boss, now=NOW)
     client.force_login(people["Auditor"])
-    assert "<button" not in client.get(f"/actions/{action.pk}/").content.decode().split("<main")[1]
+    assert "/do/" not in client.get(f"/actions/{action.pk}/").content.decode()
     assert client.post(f"/actions/{action.pk}/do/finish/").status_code == 403
     assert client.get("/actions/new/").status_code == 403
 

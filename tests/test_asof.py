@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 BERLIN = ZoneInfo("Europe/Berlin")
 AGO = (timedelta(days=6), timedelta(days=3), timedelta())  # when each of the snapshots was published
 # Addresses of a workspace that take no moment: they show no state of it, or name themselves what they compare.
-TIMELESS = {"sync-now", "changes", "changes-export", "timeline", "record"}
+TIMELESS = {"sync-now", "changes", "changes-export", "timeline", "record", "record-link"}
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ MOST_DOTS = 80_000_000  # of an image, before it is opened out
 
 
 def page(data: bytes, number: int) -> tuple[int, bytes]:
-    import pypdfium2  # type: ignore[import-untyped]
+    import pypdfium2
 
     document = pypdfium2.PdfDocument(data)
     many = len(document)

@@ -1,87 +1,157 @@
-"""For how long evidence counts: what the beat does when a day comes. The decisions are pure; time is an argument."""
+"""How long what was accepted counts: the decision, telling people before its last day, and its end.
 
+Days are the portal's own. The last day is the last one on which it counts.
+"""
+
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Literal
 
-from django.db.models import QuerySet
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
 from connectors.spec import State as Mark
+from portal import audit
 from portal.models import User
 
 from .. import notices
-from ..models import Artifact, Review, State
+from ..models import Artifact, Control, Review, State
 from . import reviewing
+from .reviewing import LONGEST_VALID, NotPossible
 
-BEFORE = (30, 7, 1, 0)  # days before the last day on which an owner is told, each once
-AT_ONCE = 500
+STEPS = (30, 7, 1, 0)  # days before the last one on which people are told
+SOON = timedelta(days=STEPS[0])
+AT_A_BEAT = 100
+Name = Literal["fresh", "soon", "stale", "review", "missing"]
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """`until` is the last day on which it counts, None without end or when nothing counts."""
+
+    name: Name
+    until: date | None = None
+
+    @property
+    def mark(self) -> Mark:
+        return _MARKS[self.name]
+
+    def left(self, today: date) -> int | None:
+        """Days until the last one: 0 on that day, negative after it."""
+        return None if self.until is None else (self.until - today).days
+
+
+_MARKS: dict[Name, Mark] = {
+    "fresh": Mark("pass", "Fresh"),
+    "soon": Mark("stale", "Expires soon"),
+    "stale": Mark("fail", "Expired"),
+    "review": Mark("run", "In review"),
+    "missing": Mark("none", "Nothing accepted"),
+}
+
+
+def of(artifact: Artifact, control: Control | None = None, *, today: date) -> Freshness:
+    """How fresh an artifact is, by itself or for one of its controls. Pure.
+
+    A control may be stricter than what the artifact's last day was reckoned from, when its rule changed since.
+    """
+    if artifact.good is None:
+        return Freshness(_without_a_good_one(artifact.state))
+    until = artifact.good_until
+    if control is not None and artifact.good == artifact.newest:
+        stricter = reviewing.last_day(artifact.collected_at, artifact.valid_days, [control.valid_days])
+        until = min(filter(None, (until, stricter)), default=None)
+    if until is None:
+        return Freshness("fresh")
+    return Freshness("stale" if until < today else "soon" if until <= today + SOON else "fresh", until)
+
+
+def _without_a_good_one(state: str) -> Name:
+    if state == State.REVIEW:
+        return "review"
+    return "stale" if state == State.EXPIRED else "missing"
 
 
 def step(left: int) -> int | None:
-    """The step whose turn it is with so many days left; None before the first and once the day is over."""
-    return min((days for days in BEFORE if 0 <= left <= days), default=None)
+    """Which of the steps has come when so many days are left: the nearest only, however many were missed. Pure."""
+    return min((each for each in STEPS if each >= max(left, 0)), default=None)
 
 
-def of(artifact: Artifact, today: date) -> Mark:
-    """How fresh an artifact is, in a word and why."""
-    if artifact.good is None:
-        return _without(artifact)
-    if artifact.good_until is None:
-        return Mark("pass", "Fresh", f"version {artifact.good} counts without end")
-    left = (artifact.good_until - today).days
+# --- the worker -------------------------------------------------------------------------------------------------
+
+
+def look(now: datetime) -> tuple[int, int]:
+    """Tells people of what ends soon, and ends what has; returns how many of each. Some at a time."""
+    today = timezone.localdate(now)
+    told = sum(_tell(review, today, now) for review in _untold(today)[:AT_A_BEAT])
+    over = Review.objects.filter(state=State.ACCEPTED, expires_on__lt=today).select_related("version")
+    return told, sum(reviewing.expire(review.version, now=now) for review in over[:AT_A_BEAT])
+
+
+def _untold(today: date) -> QuerySet[Review]:
+    due = Q(pk__in=())
+    for days in STEPS:
+        due |= Q(expires_on__lte=today + timedelta(days=days)) & (Q(told=None) | Q(told__gt=days))
+    held = Review.objects.filter(due, state=State.ACCEPTED, version__artifact__archived_at=None)
+    return held.select_related("version__artifact__owner").defer("version__body").order_by("expires_on", "pk")
+
+
+def _tell(review: Review, today: date, now: datetime) -> bool:
+    """Tells the owner and the owners of its controls once, whoever else looks at the same moment."""
+    assert review.expires_on is not None
+    left = (review.expires_on - today).days
+    now_at, artifact = step(left), review.version.artifact
+    with transaction.atomic():
+        same = Review.objects.filter(pk=review.pk, state=State.ACCEPTED, told=review.told, expires_on=review.expires_on)
+        if not same.update(told=now_at):
+            return False
+        people = {artifact.owner, *User.objects.filter(controls__artifacts=artifact)}
+        key = f"expiry {review.version_id} {review.expires_on} {now_at}"
+        text = f"{_when(left, review.expires_on)}: “{artifact.title}”, version {review.version.number}"
+        notices.tell(people, key=key, text=text, path=reverse("artifact", args=[artifact.pk]), now=now)
+    return True
+
+
+def _when(left: int, day: date) -> str:
     if left < 0:
-        return Mark("stale", "Expired", f"version {artifact.good} counted until {artifact.good_until:%d %b %Y}")
-    said = {0: "today", 1: "until tomorrow"}.get(left, f"for {left} more days")
-    if left <= BEFORE[0]:
-        return Mark("partial", "Expires soon", f"version {artifact.good} counts {said}")
-    return Mark("pass", "Fresh", f"version {artifact.good} counts {said}")
+        return f"Expired after {day}"
+    return {0: "Counts for the last time today", 1: "Expires after tomorrow"}.get(left, f"Expires in {left} days")
 
 
-def _without(artifact: Artifact) -> Mark:
-    """No version counts."""
-    return {
-        State.REVIEW: Mark("run", "In review", "nobody has decided yet"),
-        State.REJECTED: Mark("fail", "Rejected", "no version counts"),
-        State.EXPIRED: Mark("stale", "Expired", "no version counts any more"),
-    }.get(State(artifact.state), Mark("none", "Draft", "nobody was asked to review it"))
+# --- how long ---------------------------------------------------------------------------------------------------
 
 
-# --- the beat -----------------------------------------------------------------------------------
+def days_of(text: str) -> int | None:
+    """A number of days as somebody typed it; None for none. Raises NotPossible."""
+    said = text.strip()
+    if not said:
+        return None
+    if not (said.isascii() and said.isdecimal() and len(said) <= 6 and 1 <= int(said) <= LONGEST_VALID):
+        why = f"Write a whole number of days from 1 to {LONGEST_VALID:,}, or nothing."
+        raise NotPossible("validity-days", why, field="valid_days")
+    return int(said)
 
 
-def expire_due(now: datetime) -> int:
-    """What had its last day before today does not count any more; its owner is told. Returns how many."""
-    done = 0
-    for review in _counting().filter(expires_on__lt=timezone.localdate(now))[:AT_ONCE]:
-        if reviewing.expire(review.version, now=now):
-            done += 1
-            _tell(review, f"“{review.version}” does not count as evidence any more", "over", now)
-    return done
-
-
-def warn(now: datetime) -> int:
-    """Tells the owners, and those of the controls, 30, 7 and 1 days before the last day and on it; returns how many.
-
-    After days without a worker only the nearest step is told, once.
-    """
-    today, told = timezone.localdate(now), 0
-    for review in _counting().filter(expires_on__range=(today, today + timedelta(days=BEFORE[0])))[:AT_ONCE]:
-        assert review.expires_on is not None
-        left = (review.expires_on - today).days
-        turn = step(left)
-        if turn is not None and (review.told is None or review.told > turn) and reviewing.tell_once(review, turn):
-            when = {0: "today is the last day", 1: "tomorrow is the last day"}.get(left, f"for {left} more days")
-            told += _tell(review, f"“{review.version}” counts as evidence: {when}", str(turn), now)
-    return told
-
-
-def _counting() -> QuerySet[Review]:
-    rows = Review.objects.filter(state=State.ACCEPTED, version__artifact__archived_at=None)
-    return rows.select_related("version__artifact__owner").defer("version__body").order_by("expires_on", "pk")
-
-
-def _tell(review: Review, text: str, which: str, now: datetime) -> int:
-    artifact = review.version.artifact
-    people = {artifact.owner, *User.objects.filter(controls__artifacts=artifact, is_active=True)}
-    key = f"expiry {review.version_id} {review.expires_on} {which}"
-    return notices.tell(people, key=key, text=text, path=reverse("artifact", args=[artifact.pk]), now=now)
+def set_validity(
+    artifact: Artifact, days: int | None, *, by: User, now: datetime, request: HttpRequest | None = None
+) -> bool:
+    """For how many days from its collection it counts; None: as its controls say. False when it was so already."""
+    with transaction.atomic():
+        if not Artifact.objects.filter(pk=artifact.pk).exclude(valid_days=days).update(valid_days=days):
+            return False
+        artifact.valid_days = days
+        until = reviewing.redate(artifact)
+        said = str(until) if until else "without end"
+        audit.record(
+            audit.Action.ARTIFACT_CHANGED,
+            actor=by,
+            target=artifact,
+            request=request,
+            at=now,
+            valid_days=days or "as its controls say",
+            until=said,
+        )
+    return True

@@ -1,10 +1,10 @@
-"""Reports that are captured anew by themselves: each month, quarter or year, as a version that waits for its review."""
+"""A report captured anew by rule, each month, quarter or year: a new version that waits for its review."""
 
-import calendar
+from calendar import monthrange
 from datetime import date, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 from django_q.tasks import async_task
@@ -14,91 +14,110 @@ from portal import audit
 from portal.models import User
 
 from ..models import Artifact, Every, Kind, Source, Version
-from . import reviewing, versions
+from . import reviewing, staleness, versions
+from .reviewing import NotPossible
 
-TASK = "evidence.tasks.recapture_report"
-MONTHS = {Every.MONTH: 1, Every.QUARTER: 3, Every.YEAR: 12}
-AT_ONCE = 100
-
-
-class NotPossible(Exception):
-    """What cannot be done, in a sentence for the page."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code, self.message = code, message
+TASK = "evidence.tasks.capture_again"
+ASK_AGAIN = timedelta(minutes=15)
+_MONTHS = {Every.MONTH: 1, Every.QUARTER: 3, Every.YEAR: 12}
 
 
-def period_end(day: date, every: str) -> date | None:
-    """The last day of the month, quarter or year that `day` is in. None for never. Pure."""
-    if every not in MONTHS:
-        return None
-    many = MONTHS[Every(every)]
-    month = (day.month - 1) // many * many + many
-    return date(day.year, month, calendar.monthrange(day.year, month)[1])
+def end_of(every: str, day: date) -> date:
+    """The last day of the month, quarter or year that a day lies in. Pure."""
+    months = _MONTHS[Every(every)]
+    last = (day.month + months - 1) // months * months
+    return date(day.year, last, monthrange(day.year, last)[1])
 
 
-def set_rule(artifact: Artifact, every: str, *, by: User, now: datetime, request: HttpRequest | None = None) -> None:
-    """Captures the report at the end of each period from now on, or never."""
-    if artifact.kind != Kind.REPORT or every not in Every.values:
-        raise NotPossible("recapture-report", "Only a captured report can be captured anew by itself.")
-    due_on = period_end(timezone.localdate(now), every)
+def after(every: str, due: date, today: date) -> date:
+    """The next due day once that of `due` was done: one for all that were missed meanwhile. Pure."""
+    return end_of(every, max(due, today) + timedelta(days=1))
+
+
+# --- the rule ---------------------------------------------------------------------------------------------------
+
+
+def set_rule(artifact: Artifact, every: str, *, by: User, now: datetime, request: HttpRequest | None = None) -> bool:
+    """How often it is captured anew, "" for never; the first time is the end of the running period. False when it was
+    so already. Raises NotPossible for what is no captured report."""
+    if artifact.kind != Kind.REPORT:
+        raise NotPossible("recapture-not-a-report", "A file cannot be captured by the portal.", field="every")
+    rule = Every(every)
+    due = end_of(rule, timezone.localdate(now)) if rule else None
     with transaction.atomic():
-        Artifact.objects.filter(pk=artifact.pk).update(every=every, due_on=due_on)
-        said = due_on.isoformat() if due_on else ""
+        rows = Artifact.objects.filter(pk=artifact.pk).exclude(every=rule)
+        if not rows.update(every=rule, due_on=due, asked_at=None):
+            return False
+        artifact.every, artifact.due_on = rule, due
         audit.record(
-            audit.Action.ARTIFACT_CHANGED, actor=by, target=artifact, request=request, at=now, every=every, due_on=said
+            audit.Action.ARTIFACT_CHANGED,
+            actor=by,
+            target=artifact,
+            request=request,
+            at=now,
+            captured=rule.label.lower(),
+            due=str(due or ""),
         )
+    return True
 
 
-def again(artifact: Artifact, *, by: User, now: datetime, request: HttpRequest | None = None) -> Version:
-    """A new version from the newest snapshot, now. Raises NotPossible when there is none that is newer."""
-    newest = newer_snapshot(artifact)
+# --- by a person ------------------------------------------------------------------------------------------------
+
+
+def capture_again(artifact: Artifact, *, by: User, now: datetime, request: HttpRequest | None = None) -> Version:
+    """A new version from the newest snapshot, as a draft. Raises NotPossible when there is no newer one."""
+    newest = newer_than(artifact)
     if newest is None:
-        raise NotPossible("recapture-nothing-new", "There is no newer snapshot: sync the workspace first.")
+        why = "The newest snapshot of the workspace is kept already: sync it first."
+        raise NotPossible("recapture-nothing-newer", why)
     return versions.capture(
         newest, artifact.report, title=artifact.title, by=by, now=now, artifact=artifact, request=request
     )
 
 
-def newer_snapshot(artifact: Artifact) -> Snapshot | None:
-    """The workspace's newest snapshot, if it is newer than the one that the newest version was made of."""
-    last = Version.objects.filter(artifact=artifact, snapshot__isnull=False).order_by("-number").first()
-    if last is None or last.snapshot is None:
-        return None
-    rows = Snapshot.objects.filter(workspace=last.snapshot.workspace_id, seq=F("workspace__head"))
-    return rows.filter(seq__gt=last.snapshot.seq).select_related("workspace").first()
+def newer_than(artifact: Artifact) -> Snapshot | None:
+    """The newest snapshot of the workspace that the last version was made of; None when it was made of that one."""
+    last = _last(artifact)
+    return staleness.newest_of(last) if last is not None else None
 
 
-# --- the beat -----------------------------------------------------------------------------------
+def _last(artifact: Artifact) -> Version | None:
+    held = artifact.versions.exclude(snapshot=None).select_related("snapshot__workspace").defer("body")
+    return held.order_by("-snapshot__seq", "-number").first()
 
 
-def start_due(now: datetime) -> list[int]:
-    """Asks the worker for every capture whose day has come, once; what has no newer snapshot waits for one."""
-    today, asked = timezone.localdate(now), []
-    due = Artifact.objects.filter(due_on__lte=today, archived_at=None).exclude(every=Every.NEVER)
-    for artifact in due.order_by("due_on", "pk")[:AT_ONCE]:
-        if newer_snapshot(artifact) is None:
-            continue
-        following = period_end(max(today, artifact.due_on or today) + timedelta(days=1), artifact.every)
-        with transaction.atomic():
-            if Artifact.objects.filter(pk=artifact.pk, due_on=artifact.due_on).update(due_on=following):
-                async_task(TASK, artifact.pk, str(artifact.due_on))
-                asked.append(artifact.pk)
+# --- by the rule ------------------------------------------------------------------------------------------------
+
+
+def start_due(now: datetime) -> int:
+    """Asks the worker for each report whose day has come, again after a quarter of an hour; returns how many."""
+    silent = Q(asked_at=None) | Q(asked_at__lt=now - ASK_AGAIN)
+    due = Artifact.objects.filter(silent, archived_at=None, due_on__lte=timezone.localdate(now))
+    asked = 0
+    for pk in due.values_list("pk", flat=True)[:100]:
+        if due.filter(pk=pk).update(asked_at=now):
+            async_task(TASK, pk)
+            asked += 1
     return asked
 
 
-def carry_out(artifact_pk: int, due: str, now: datetime) -> bool:
-    """Captures one report for one day, if that was not done already; it waits for a review then."""
-    note = f"Captured by rule, due on {due}"
-    artifact = Artifact.objects.get(pk=artifact_pk)
-    newest = newer_snapshot(artifact)
-    if newest is None or Version.objects.filter(artifact=artifact, note=note).exists():
-        return False
+def carry_out(artifact_pk: int, now: datetime) -> Version | None:
+    """Captures one report whose day has come, and has it wait for its review. None when nothing is due, or while its
+    workspace has no newer snapshot.
+
+    The report is built first, which takes its time; then the due day is taken by one conditional UPDATE in the
+    transaction that keeps it, so that of two workers one does it, and who is killed leaves it due.
+    """
+    today = timezone.localdate(now)
+    artifact = Artifact.objects.filter(pk=artifact_pk, archived_at=None, due_on__lte=today).first()
+    newest = newer_than(artifact) if artifact else None
+    if artifact is None or artifact.due_on is None or newest is None:
+        return None
     held = versions.frozen(newest, artifact.report)
     with transaction.atomic():
-        made = versions.keep(
-            held, title=artifact.title, by=None, now=now, artifact=artifact, source=Source.RULE, note=note
-        )
-        reviewing.submit(made, by=None, now=now)
-    return True
+        mine = Artifact.objects.filter(pk=artifact.pk, due_on=artifact.due_on, every=artifact.every)
+        if not mine.update(due_on=after(artifact.every, artifact.due_on, today), asked_at=None):
+            return None
+        version = versions.keep(held, title=artifact.title, by=None, now=now, artifact=artifact, source=Source.RULE)
+        reviewing.submit(version, by=None, now=now)
+    return version

@@ -164,12 +164,6 @@ def expire(version: Version, *, now: datetime) -> bool:
     return True
 
 
-def tell_once(review: Review, step: int) -> bool:
-    """Remembers that its owner was told so many days before; False when somebody else has done so meanwhile."""
-    rows = Review.objects.filter(pk=review.pk, state=State.ACCEPTED, expires_on=review.expires_on, told=review.told)
-    return bool(rows.update(told=step))
-
-
 def redate(artifact: Artifact) -> date | None:
     """Reckons the last day of the version that counts anew. Call it in the transaction of whatever changed how long it
     is valid: the artifact's own rule, or the controls that it supports. Records nothing by itself."""

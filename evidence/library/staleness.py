@@ -3,11 +3,10 @@
 The worker compares once for each new snapshot, and once when an older report is accepted; lists only read the result.
 """
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import cache
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, Q, QuerySet
 from django.urls import reverse
 from django_q.tasks import async_task
 
@@ -29,26 +28,16 @@ def start_due(now: datetime) -> int:
 
     A worker that was lost is asked again after a quarter of an hour, and goes on where it was.
     """
-    seen = Look.objects.filter(workspace=OuterRef("pk"))
-    newer = Workspace.objects.annotate(seen=Subquery(seen.values("seq")), asked=Subquery(seen.values("asked_at")))
-    newer = newer.filter(Q(seen=None, head__gt=0) | Q(head__gt=F("seen"), asked__lt=now - ASK_AGAIN) | _first(now))
-    return sum(_ask(workspace, now) for workspace in newer)
-
-
-def _first(now: datetime) -> Q:
-    """A snapshot that nobody was asked about: it is newer than the last asking, which was carried out."""
-    return Q(head__gt=F("seen"), asked=None)
-
-
-def _ask(workspace: Workspace, now: datetime) -> bool:
-    """Claims a workspace by one row, so that two beats at once ask once."""
-    rows = Look.objects.filter(workspace=workspace)
-    fresh = Q(asked_at=None) | Q(asked_at__lt=now - ASK_AGAIN)
-    Look.objects.get_or_create(workspace=workspace)
-    claimed = rows.filter(fresh, seq__lt=workspace.head).update(asked_at=now)
-    if claimed:
-        async_task(WORKSPACE_TASK, workspace.pk)
-    return bool(claimed)
+    known = Look.objects.values("workspace")
+    for workspace in Workspace.objects.filter(head__gt=0).exclude(pk__in=known):
+        Look.objects.get_or_create(workspace=workspace)
+    silent = Q(asked_at=None) | Q(asked_at__lt=now - ASK_AGAIN)
+    asked = 0
+    for look in Look.objects.filter(silent, workspace__head__gt=F("seq")):
+        if Look.objects.filter(silent, pk=look.pk).update(asked_at=now):
+            async_task(WORKSPACE_TASK, look.workspace_id)
+            asked += 1
+    return asked
 
 
 def ask(version: Version) -> None:
@@ -146,7 +135,3 @@ def _compare(version: Version, newest: Snapshot, document: Document, now: dateti
         key, path = f"stale {version.pk}", reverse("artifact", args=[artifact.pk])
         notices.tell([artifact.owner], key=key, text=text, path=path, now=now)
     return True
-
-
-def changed_tables(found: tuple[comparing.Contrast, ...]) -> Iterator[comparing.Contrast]:
-    return (each for each in found if each.lines or each.why)

@@ -180,7 +180,7 @@ class _Bucket:
                 yield folder + name, self._asked(self._storage.get_modified_time, f"{folder}/{name}")
 
     def _asked(self, ask: Any, *arguments: Any) -> Any:
-        from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
+        from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             return ask(*arguments)

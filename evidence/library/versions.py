@@ -64,7 +64,6 @@ def keep(
     now: datetime,
     artifact: Artifact | None = None,
     source: Source = Source.REPORT,
-    note: str = "",
     request: HttpRequest | None = None,
 ) -> Version:
     """Keeps a frozen report: as a new artifact, or as a new version of `artifact`.
@@ -83,14 +82,7 @@ def keep(
         "received_at": now,
     }
     body = zlib.compress(held.body, 6)
-    content = {
-        "snapshot": snapshot,
-        "report": held.report,
-        "rows": held.rows,
-        "body": body,
-        "stored": False,
-        "note": note,
-    }
+    content = {"snapshot": snapshot, "report": held.report, "rows": held.rows, "body": body, "stored": False}
     named = audit.clean(title.strip() or held.title, 200)
     with transaction.atomic():
         if artifact is None:

@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("seq", models.PositiveIntegerField(default=0)),
-                ("asked_at", models.DateTimeField()),
+                ("asked_at", models.DateTimeField(null=True)),
                 (
                     "workspace",
                     models.OneToOneField(

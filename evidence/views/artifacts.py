@@ -67,7 +67,7 @@ def _about(request: HttpRequest, found: Artifact, version: Version) -> dict[str,
     entries = AuditEntry.objects.filter(target=f"artifact {found.pk}").order_by("-pk")
     return {
         "today": today,
-        "fresh": freshness.of(found, today),
+        "fresh": freshness.of(found, today=today),
         "drift": staleness.of(found),
         "review": version.review,
         "own": reviewing.own(version.review, version, person) if isinstance(person, User) else "",

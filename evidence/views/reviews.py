@@ -14,7 +14,7 @@ from portal.access import CAPTURE, REVIEW, VIEW, demand, holders, may, needs
 from portal.models import User
 
 from ..library import comparing, proof, recapture, reviewing, staleness, versions
-from ..models import Artifact, Review, State, Version
+from ..models import Artifact, Every, Review, State, Version
 from . import asked
 from .artifacts import page
 
@@ -140,8 +140,8 @@ def again(request: HttpRequest, pk: int) -> HttpResponse:
     """Captures a report anew: a new version, a draft."""
     found, by = get_object_or_404(Artifact, pk=pk), demand(request, CAPTURE)
     try:
-        version = recapture.again(found, by=by, now=timezone.now(), request=request)
-    except recapture.NotPossible as error:
+        version = recapture.capture_again(found, by=by, now=timezone.now(), request=request)
+    except reviewing.NotPossible as error:
         messages.warning(request, error.message)
     else:
         messages.success(request, f"Captured as version {version.number}. The versions before it stay.")
@@ -154,12 +154,17 @@ def rule(request: HttpRequest, pk: int) -> HttpResponse:
     """How often it is captured anew by itself."""
     found, by = get_object_or_404(Artifact, pk=pk), demand(request, CAPTURE)
     try:
-        recapture.set_rule(found, request.POST.get("every", ""), by=by, now=timezone.now(), request=request)
-    except recapture.NotPossible as error:
+        recapture.set_rule(found, _every(request), by=by, now=timezone.now(), request=request)
+    except reviewing.NotPossible as error:
         messages.warning(request, error.message)
     else:
         messages.success(request, "The rule is set.")
     return redirect("artifact", pk)
+
+
+def _every(request: HttpRequest) -> str:
+    said = request.POST.get("every", "")
+    return said if said in Every.values else Every.NEVER
 
 
 # --- two versions -------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ def comment(request: HttpRequest, about: str, pk: int) -> HttpResponse:
 def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
     """One's own comment; that there was one stays."""
     found, by = get_object_or_404(Comment.objects.select_related("request"), pk=pk), demand(request, COMMENT)
-    if not comments.withdraw(found, by=by, now=timezone.now()):
+    if not comments.withdraw(found, by=by, now=timezone.now(), request=request):
         messages.warning(request, "Only whoever wrote a comment can take it back, once.")
     return redirect(comments.path_of(found))
 
