@@ -13,8 +13,9 @@ from django.views.decorators.http import require_safe
 from connectors import conditions, pauses
 from connectors.conditions import Condition
 from connectors.models import Connection, ConnectionState, SyncRun, Workspace
-from portal.access import MANAGE, VIEW, may, needs
+from portal.access import MANAGE, VIEW, demand, may, needs
 
+from .. import waiting
 from ..health import Health, api_news, health, matters, worker
 from ..integrity import alarms
 from ..models import Artifact
@@ -36,6 +37,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "stats": _stats(healths, now),
         "connected": _connected(now),
         "matters": [*alarms(now), *matters(healths, now), *(api_news(healths) if may(request.user, MANAGE) else ())],
+        "waiting": waiting.matters(demand(request, VIEW), now),
         "drafts": _drafts(request),
         "worker": worker(now),
         "pause": pauses.everything(),
