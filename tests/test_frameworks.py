@@ -325,3 +325,14 @@ def test_pages_ask_the_same_number_of_questions(manager: Any, boss: Any, address
             assert manager.get(address).status_code == 200
         counted.append(len(queries))
     assert counted[0] == counted[1] <= 26, counted
+
+
+def test_evidence_beside_every_control_says_when_there_is_more(manager: Any, boss: Any) -> None:
+    first, last = shelves.control("C1", "own"), shelves.control("C2", "own")
+    for number in range(12):
+        first.artifacts.add(shelves.artifact(boss, f"Many {number}"))
+    last.artifacts.add(shelves.artifact(boss, "Only one"))
+    page = manager.get("/frameworks/own/?inline=1").content.decode()
+    assert page.count("<bdi>Many ") == 10
+    assert "All 12 artifacts" in page
+    assert "Only one" in page

@@ -104,5 +104,6 @@ def reports_for(control: Control) -> list[tuple[str, str, str]]:
 def siblings(control: Control) -> QuerySet[Control]:
     """Other controls that the same artifacts support, those with the most in common first."""
     shared = Count("artifacts", filter=Q(artifacts__controls=control, artifacts__archived_at=None), distinct=True)
-    held = Control.objects.exclude(pk=control.pk).filter(artifacts__in=control.artifacts.values("pk"))
+    ours = control.artifacts.filter(archived_at=None).values("pk")
+    held = Control.objects.exclude(pk=control.pk).filter(artifacts__in=ours)
     return held.select_related("framework").annotate(shared=shared).order_by("-shared", "framework", "position")

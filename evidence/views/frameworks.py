@@ -7,7 +7,8 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core import signing
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q, Window
+from django.db.models.functions import RowNumber
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -23,6 +24,7 @@ from ..frameworks.catalogues import Malformed
 from ..models import Control, Edition, Framework
 from . import asked
 
+INLINE = 10  # artifacts beside a control
 EXAMPLE = (
     files.COLUMNS,
     ("PR-1", "Recipients are approved", "Every destination has an owner and a contract.", "Privacy", "PR", "no"),
@@ -93,13 +95,14 @@ def framework(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _inline(controls: list[Control]) -> dict[int, list[Any]]:
-    """The artifacts of each control, ten at most, for the page that shows evidence beside every control."""
-    found: dict[int, list[Any]] = {}
+    """The newest artifacts of each control, ten at most, for the page that shows evidence beside every control."""
+    newest = Window(RowNumber(), partition_by=F("control"), order_by=F("artifact__received_at").desc())
     links = Control.artifacts.through.objects.filter(control__in=controls, artifact__archived_at=None)
-    for link in links.select_related("artifact__owner").order_by("control", "-artifact__received_at")[:5000]:
-        held = found.setdefault(link.control_id, [])
-        if len(held) < 10:
-            held.append(link.artifact)
+    found: dict[int, list[Any]] = {}
+    for link in (
+        links.select_related("artifact__owner").annotate(nth=newest).filter(**{"nth__lte": INLINE}).order_by("nth")
+    ):
+        found.setdefault(link.control_id, []).append(link.artifact)
     return found
 
 
