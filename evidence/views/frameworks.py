@@ -97,7 +97,8 @@ def framework(request: HttpRequest, slug: str) -> HttpResponse:
 def _inline(controls: list[Control]) -> dict[int, list[Any]]:
     """The newest artifacts of each control, ten at most, for the page that shows evidence beside every control."""
     newest = Window(RowNumber(), partition_by=F("control"), order_by=F("artifact__received_at").desc())
-    links = Control.artifacts.through.objects.filter(control__in=controls, artifact__archived_at=None)
+    links: Any = Control.artifacts.through.objects.filter(control__in=controls, artifact__archived_at=None)
+    numbered = links.select_related("artifact__owner").annotate(nth=newest)
     found: dict[int, list[Any]] = {}
     for link in (
         links.select_related("artifact__owner").annotate(nth=newest).filter(**{"nth__lte": INLINE}).order_by("nth")
