@@ -100,9 +100,7 @@ def _inline(controls: list[Control]) -> dict[int, list[Any]]:
     links: Any = Control.artifacts.through.objects.filter(control__in=controls, artifact__archived_at=None)
     numbered = links.select_related("artifact__owner").annotate(nth=newest)
     found: dict[int, list[Any]] = {}
-    for link in (
-        links.select_related("artifact__owner").annotate(nth=newest).filter(**{"nth__lte": INLINE}).order_by("nth")
-    ):
+    for link in numbered.filter(nth__lte=INLINE).order_by("nth"):
         found.setdefault(link.control_id, []).append(link.artifact)
     return found
 
