@@ -225,7 +225,7 @@ WORK = "from django_q.tasks import async_task, result; print(result(async_task('
 def test_a_cluster_whose_idle_worker_is_killed_is_replaced_within_30_seconds(tmp_path: Path) -> None:
     keys.make_keys({"PORTAL_DATA": str(tmp_path)})
     with portals.started(tmp_path, "--no-web", WORKERS="1") as portal:
-        portal.line("Worker: started", 20)
+        portal.line("Worker: started", 60)
         assert portals.manage(tmp_path, "shell", "-v0", "-c", WORK).stdout == "120\n"
         cluster = portal.command("qcluster")
         [sentinel] = portal.children(cluster)
