@@ -89,7 +89,6 @@ _BANNED = re.compile(
 )
 _MARKUP = re.compile(rb"<\s*(!doctype\s+html|html|head|body|script|svg|iframe|object|embed|meta|img|link)\b", re.I)
 _MACROS = re.compile(r"(^|/)(vbaproject|vbadata)|/activex/|macrosheets/|^basic/|^scripts/", re.I)
-_ACTIVE = re.compile(rb"/(JavaScript|JS|Launch|OpenAction|AA|EmbeddedFile|RichMedia|XFA)\b")
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
@@ -106,11 +105,6 @@ def of(file: IO[bytes], name: str) -> Content:
     found = _known(file, head)
     _must_not_contradict(file, head, found, name)
     return found
-
-
-def is_active(file: IO[bytes], content: Content) -> bool:
-    """Whether a PDF does something by itself when it is opened elsewhere; the portal's own preview only draws it."""
-    return content is PDF and any(_ACTIVE.search(piece) for piece in _read(file))
 
 
 def _known(file: IO[bytes], head: bytes) -> Content:

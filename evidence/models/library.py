@@ -279,11 +279,14 @@ class Drift(models.Model):
 
 
 class Look(models.Model):
-    """Up to which snapshot a workspace's accepted reports were compared. Written by `library.staleness`."""
+    """Up to which snapshot a workspace's accepted reports were compared. Written by `library.staleness`.
+
+    asked_at   when the worker was asked to compare them with a newer one, while it has not done so
+    """
 
     workspace = models.OneToOneField(Workspace, on_delete=models.PROTECT, related_name="+")
     seq = models.PositiveIntegerField(default=0)
-    asked_at = models.DateTimeField()
+    asked_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return f"{self.workspace} up to {self.seq}"
