@@ -9,9 +9,9 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("connectors", "0011_erasure"),
+        ("connectors", "0012_as_of"),
         ("evidence", "0006_set_aside"),
-        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+        ("portal", "__first__"),
     ]
 
     operations = [
@@ -35,6 +35,76 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ["title"],
                 "permissions": [("manage_frameworks", "Can import frameworks and change their controls")],
+                "indexes": [],
+                "constraints": [],
+            },
+        ),
+        migrations.CreateModel(
+            name="Edition",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "framework",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="editions", to="evidence.framework"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("label", models.CharField(blank=True, max_length=60)),
+                ("sha256", models.CharField(max_length=64)),
+                ("body", models.BinaryField()),
+                ("loaded_at", models.DateTimeField()),
+                (
+                    "loaded_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["framework", "-number"],
+                "constraints": [models.UniqueConstraint(fields=("framework", "number"), name="one_edition_per_number")],
+                "indexes": [],
+            },
+        ),
+        migrations.CreateModel(
+            name="Control",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "framework",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="controls", to="evidence.framework"
+                    ),
+                ),
+                ("ref", models.CharField(max_length=40)),
+                ("title", models.CharField(max_length=200)),
+                ("text", models.TextField(blank=True, max_length=4000)),
+                ("group", models.CharField(blank=True, max_length=120)),
+                ("series", models.CharField(blank=True, max_length=20)),
+                ("optional", models.BooleanField(default=False)),
+                ("position", models.PositiveIntegerField()),
+                ("withdrawn", models.BooleanField(default=False)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="controls",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("valid_days", models.PositiveIntegerField(blank=True, null=True)),
+                ("notes", models.TextField(blank=True, max_length=4000)),
+            ],
+            options={
+                "ordering": ["framework", "position"],
+                "constraints": [models.UniqueConstraint(fields=("framework", "ref"), name="one_control_per_ref")],
+                "indexes": [],
             },
         ),
         migrations.CreateModel(
@@ -45,6 +115,28 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["name"],
+                "indexes": [],
+                "constraints": [],
+            },
+        ),
+        migrations.CreateModel(
+            name="Collection",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=120, unique=True)),
+                ("about", models.CharField(blank=True, max_length=300)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["name"],
+                "indexes": [],
+                "constraints": [],
             },
         ),
         migrations.CreateModel(
@@ -72,6 +164,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("report", models.CharField(blank=True, max_length=60)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="artifacts",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
                 ("created_at", models.DateTimeField()),
                 ("valid_days", models.PositiveIntegerField(null=True)),
                 (
@@ -89,6 +189,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("due_on", models.DateField(db_index=True, null=True)),
+                ("asked_at", models.DateTimeField(null=True)),
                 ("archived_at", models.DateTimeField(null=True)),
                 ("newest", models.PositiveIntegerField(default=0)),
                 (
@@ -116,15 +217,10 @@ class Migration(migrations.Migration):
                 ("received_at", models.DateTimeField()),
                 ("good", models.PositiveIntegerField(null=True)),
                 ("good_until", models.DateField(null=True)),
-                (
-                    "owner",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="artifacts",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
+                ("tags", models.ManyToManyField(related_name="artifacts", to="evidence.tag")),
+                ("collections", models.ManyToManyField(related_name="artifacts", to="evidence.collection")),
                 ("workspaces", models.ManyToManyField(related_name="artifacts", to="connectors.workspace")),
+                ("controls", models.ManyToManyField(related_name="artifacts", to="evidence.control")),
             ],
             options={
                 "ordering": ["-id"],
@@ -135,531 +231,74 @@ class Migration(migrations.Migration):
                     ("export_evidence", "Can take reports and artifacts away"),
                     ("comment", "Can comment, and be mentioned"),
                 ],
-            },
-        ),
-        migrations.CreateModel(
-            name="Action",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("title", models.CharField(max_length=200)),
-                ("text", models.TextField(blank=True, max_length=8000)),
-                ("template", models.CharField(blank=True, max_length=60)),
-                ("origin", models.CharField(max_length=12)),
-                (
-                    "stand",
-                    models.CharField(
-                        choices=[("open", "To do"), ("doing", "Under way"), ("done", "Done"), ("dropped", "Dropped")],
-                        default="open",
-                        max_length=10,
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("archived_at", None)),
+                        fields=["received_at", "id"],
+                        name="artifacts_by_time",
                     ),
-                ),
-                ("due_on", models.DateField(null=True)),
-                (
-                    "recurs",
-                    models.CharField(
-                        blank=True,
-                        choices=[
-                            ("", "Once"),
-                            ("month", "Each month"),
-                            ("quarter", "Each quarter"),
-                            ("half", "Each half-year"),
-                            ("year", "Each year"),
+                    models.Index(
+                        condition=models.Q(("archived_at", None)),
+                        fields=["collected_at", "id"],
+                        name="artifacts_by_collected",
+                    ),
+                    models.Index(
+                        condition=models.Q(("archived_at", None)), fields=["title", "id"], name="artifacts_by_title"
+                    ),
+                    models.Index(
+                        condition=models.Q(("archived_at", None)), fields=["state", "id"], name="artifacts_by_state"
+                    ),
+                    models.Index(
+                        condition=models.Q(("archived_at", None)), fields=["size", "id"], name="artifacts_by_size"
+                    ),
+                    models.Index(
+                        condition=models.Q(("archived_at", None)),
+                        fields=[
+                            "state",
+                            "kind",
+                            "source",
+                            "media",
+                            "report",
+                            "owner",
+                            "good",
+                            "good_until",
+                            "period_from",
+                            "period_to",
+                            "received_at",
                         ],
-                        default="",
-                        max_length=10,
+                        name="artifacts_counted",
                     ),
-                ),
-                ("wants", models.TextField(blank=True, max_length=2000)),
-                ("wanted", models.PositiveSmallIntegerField(default=0)),
-                ("valid_days", models.PositiveIntegerField(null=True)),
-                ("created_at", models.DateTimeField()),
-                ("done_at", models.DateTimeField(null=True)),
-                ("reason", models.CharField(blank=True, max_length=500)),
-                (
-                    "created_by",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
+                    models.Index(
+                        condition=models.Q(("archived_at", None)),
+                        fields=["title", "name", "sha256", "state", "kind", "source", "media"],
+                        name="artifacts_searched",
                     ),
-                ),
-                (
-                    "done_by",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
+                    models.Index(
+                        condition=models.Q(("archived_at", None)),
+                        fields=["owner", "received_at"],
+                        name="artifacts_by_owner",
                     ),
-                ),
-                (
-                    "owner",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="actions",
-                        to=settings.AUTH_USER_MODEL,
+                    models.Index(fields=["report", "archived_at"], name="artifacts_by_report"),
+                    models.Index(fields=["sha256"], name="artifacts_by_digest"),
+                    models.Index(
+                        condition=models.Q(("good_until__isnull", False)),
+                        fields=["good_until"],
+                        name="artifacts_by_expiry",
                     ),
-                ),
-                (
-                    "previous",
-                    models.OneToOneField(
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="next",
-                        to="evidence.action",
-                    ),
-                ),
-                (
-                    "workspace",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="actions",
-                        to="connectors.workspace",
-                    ),
-                ),
-                (
-                    "about",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="renewals",
-                        to="evidence.artifact",
-                    ),
-                ),
-                ("evidence", models.ManyToManyField(related_name="actions", to="evidence.artifact")),
-            ],
-            options={
-                "ordering": ["due_on", "id"],
-                "permissions": [("manage_actions", "Can make actions, hand them out and finish them")],
-            },
-        ),
-        migrations.CreateModel(
-            name="ArtifactRecord",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("stream", models.CharField(max_length=60)),
-                ("key", models.CharField(max_length=254)),
-                (
-                    "artifact",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="records", to="evidence.artifact"
-                    ),
-                ),
-                (
-                    "workspace",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="connectors.workspace"
-                    ),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="Audit",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("title", models.CharField(max_length=200)),
-                ("about", models.TextField(blank=True, max_length=4000)),
-                ("period_from", models.DateField()),
-                ("period_to", models.DateField()),
-                (
-                    "phase",
-                    models.CharField(
-                        choices=[("planned", "Planned"), ("open", "Open"), ("closed", "Closed")],
-                        db_index=True,
-                        default="planned",
-                        max_length=10,
-                    ),
-                ),
-                ("created_at", models.DateTimeField()),
-                ("opened_at", models.DateTimeField(null=True)),
-                ("closed_at", models.DateTimeField(null=True)),
-                ("auditors", models.ManyToManyField(related_name="audits", to=settings.AUTH_USER_MODEL)),
-                (
-                    "closed_by",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "lead",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-                ("workspaces", models.ManyToManyField(related_name="audits", to="connectors.workspace")),
-                ("frameworks", models.ManyToManyField(related_name="audits", to="evidence.framework")),
-            ],
-            options={
-                "ordering": ["-period_to", "-id"],
-                "permissions": [
-                    ("manage_audits", "Can plan, open and close audits, and answer requests"),
-                    ("take_part", "Can see the audits that name them as an auditor, and ask for evidence"),
                 ],
-            },
-        ),
-        migrations.CreateModel(
-            name="AuditRequest",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("number", models.PositiveIntegerField()),
-                ("title", models.CharField(max_length=200)),
-                ("detail", models.TextField(blank=True, max_length=4000)),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[
-                            ("open", "Open"),
-                            ("answered", "Answered"),
-                            ("accepted", "Accepted"),
-                            ("returned", "Returned"),
-                            ("withdrawn", "Withdrawn"),
-                        ],
-                        db_index=True,
-                        default="open",
-                        max_length=10,
-                    ),
-                ),
-                ("asked_at", models.DateTimeField()),
-                ("due_on", models.DateField(null=True)),
-                ("decided_at", models.DateTimeField(null=True)),
-                ("reason", models.CharField(blank=True, max_length=1000)),
-                (
-                    "asked_by",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-                (
-                    "audit",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="requests", to="evidence.audit"
-                    ),
-                ),
-                (
-                    "decided_by",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "owner",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ["audit", "number"],
-            },
-        ),
-        migrations.CreateModel(
-            name="Bundle",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("active", models.BooleanField(null=True)),
-                ("state", models.CharField(max_length=10)),
-                ("queued_at", models.DateTimeField()),
-                ("heartbeat_at", models.DateTimeField(null=True)),
-                ("finished_at", models.DateTimeField(null=True)),
-                ("done", models.PositiveBigIntegerField(default=0)),
-                ("expected", models.PositiveBigIntegerField(default=0)),
-                ("sha256", models.CharField(blank=True, max_length=64)),
-                ("size", models.PositiveBigIntegerField(default=0)),
-                ("name", models.CharField(blank=True, max_length=200)),
-                ("detail", models.CharField(blank=True, max_length=500)),
-                (
-                    "audit",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="bundles", to="evidence.audit"
-                    ),
-                ),
-                (
-                    "by",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ["-id"],
-            },
-        ),
-        migrations.CreateModel(
-            name="Collection",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("name", models.CharField(max_length=120, unique=True)),
-                ("about", models.CharField(blank=True, max_length=300)),
-                ("created_at", models.DateTimeField()),
-                (
-                    "created_by",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ["name"],
-            },
-        ),
-        migrations.AddField(
-            model_name="artifact",
-            name="collections",
-            field=models.ManyToManyField(related_name="artifacts", to="evidence.collection"),
-        ),
-        migrations.CreateModel(
-            name="Comment",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("at", models.DateTimeField()),
-                ("text", models.TextField(max_length=4000)),
-                ("withdrawn_at", models.DateTimeField(null=True)),
-                (
-                    "action",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="comments",
-                        to="evidence.action",
-                    ),
-                ),
-                (
-                    "artifact",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="comments",
-                        to="evidence.artifact",
-                    ),
-                ),
-                (
-                    "by",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-                ("mentions", models.ManyToManyField(related_name="+", to=settings.AUTH_USER_MODEL)),
-                (
-                    "request",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="comments",
-                        to="evidence.auditrequest",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ["id"],
-            },
-        ),
-        migrations.CreateModel(
-            name="Control",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("ref", models.CharField(max_length=40)),
-                ("title", models.CharField(max_length=200)),
-                ("text", models.TextField(blank=True, max_length=4000)),
-                ("group", models.CharField(blank=True, max_length=120)),
-                ("series", models.CharField(blank=True, max_length=20)),
-                ("optional", models.BooleanField(default=False)),
-                ("position", models.PositiveIntegerField()),
-                ("withdrawn", models.BooleanField(default=False)),
-                ("valid_days", models.PositiveIntegerField(blank=True, null=True)),
-                ("notes", models.TextField(blank=True, max_length=4000)),
-                (
-                    "owner",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="controls",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "framework",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="controls", to="evidence.framework"
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ["framework", "position"],
-            },
-        ),
-        migrations.AddField(
-            model_name="auditrequest",
-            name="controls",
-            field=models.ManyToManyField(related_name="requests", to="evidence.control"),
-        ),
-        migrations.AddField(
-            model_name="artifact",
-            name="controls",
-            field=models.ManyToManyField(related_name="artifacts", to="evidence.control"),
-        ),
-        migrations.AddField(
-            model_name="action",
-            name="controls",
-            field=models.ManyToManyField(related_name="actions", to="evidence.control"),
-        ),
-        migrations.CreateModel(
-            name="Edition",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("number", models.PositiveIntegerField()),
-                ("label", models.CharField(blank=True, max_length=60)),
-                ("sha256", models.CharField(max_length=64)),
-                ("body", models.BinaryField()),
-                ("loaded_at", models.DateTimeField()),
-                (
-                    "loaded_by",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "framework",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="editions", to="evidence.framework"
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ["framework", "-number"],
-            },
-        ),
-        migrations.CreateModel(
-            name="Notice",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("key", models.CharField(max_length=120)),
-                ("text", models.CharField(max_length=300)),
-                ("path", models.CharField(max_length=300)),
-                ("at", models.DateTimeField()),
-                ("seen_at", models.DateTimeField(null=True)),
-                ("mailed_at", models.DateTimeField(null=True)),
-                (
-                    "person",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="notices", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ["-id"],
-            },
-        ),
-        migrations.CreateModel(
-            name="SavedView",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("page", models.CharField(max_length=60)),
-                ("name", models.CharField(max_length=80)),
-                ("query", models.CharField(blank=True, max_length=1000)),
-                ("shared", models.BooleanField(default=False)),
-                (
-                    "owner",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="views", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ["page", "name"],
-            },
-        ),
-        migrations.CreateModel(
-            name="Scoped",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("within", models.BooleanField()),
-                ("reason", models.CharField(blank=True, max_length=300)),
-                (
-                    "audit",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="scoped", to="evidence.audit"
-                    ),
-                ),
-                (
-                    "control",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="evidence.control"
-                    ),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="Step",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("position", models.PositiveSmallIntegerField()),
-                ("text", models.CharField(max_length=500)),
-                ("done_at", models.DateTimeField(null=True)),
-                (
-                    "action",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="steps", to="evidence.action"
-                    ),
-                ),
-                (
-                    "done_by",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ["action", "position"],
-            },
-        ),
-        migrations.AddField(
-            model_name="artifact",
-            name="tags",
-            field=models.ManyToManyField(related_name="artifacts", to="evidence.tag"),
-        ),
-        migrations.CreateModel(
-            name="Undo",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("at", models.DateTimeField(db_index=True)),
-                ("what", models.CharField(max_length=40)),
-                ("label", models.CharField(max_length=200)),
-                ("before", models.JSONField()),
-                ("used_at", models.DateTimeField(null=True)),
-                (
-                    "by",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ["-id"],
+                "constraints": [],
             },
         ),
         migrations.CreateModel(
             name="Version",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "artifact",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="versions", to="evidence.artifact"
+                    ),
+                ),
                 ("number", models.PositiveIntegerField()),
                 ("title", models.CharField(max_length=200)),
                 ("name", models.CharField(blank=True, max_length=254)),
@@ -685,29 +324,6 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("stored", models.BooleanField(help_text="Whether its bytes lie in the store")),
-                ("report", models.CharField(blank=True, max_length=60)),
-                ("rows", models.PositiveIntegerField(null=True)),
-                ("period_from", models.DateField(null=True)),
-                ("period_to", models.DateField(null=True)),
-                ("collected_at", models.DateTimeField()),
-                ("received_at", models.DateTimeField(db_index=True)),
-                ("note", models.CharField(blank=True, max_length=300)),
-                ("body", models.BinaryField()),
-                (
-                    "artifact",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="versions", to="evidence.artifact"
-                    ),
-                ),
-                (
-                    "received_by",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
                 (
                     "snapshot",
                     models.ForeignKey(
@@ -717,15 +333,49 @@ class Migration(migrations.Migration):
                         to="connectors.snapshot",
                     ),
                 ),
+                ("report", models.CharField(blank=True, max_length=60)),
+                ("rows", models.PositiveIntegerField(null=True)),
+                ("period_from", models.DateField(null=True)),
+                ("period_to", models.DateField(null=True)),
+                ("collected_at", models.DateTimeField()),
+                ("received_at", models.DateTimeField(db_index=True)),
+                (
+                    "received_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("note", models.CharField(blank=True, max_length=300)),
+                ("scan", models.CharField(blank=True, max_length=150)),
+                ("body", models.BinaryField()),
             ],
             options={
                 "ordering": ["artifact", "-number"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("artifact", "number"), name="one_version_per_number"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("period_from__isnull", True), ("period_to__gte", models.F("period_from")), _connector="OR"
+                        ),
+                        name="period_goes_forward",
+                    ),
+                ],
+                "indexes": [],
             },
         ),
         migrations.CreateModel(
             name="Review",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "version",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="review", to="evidence.version"
+                    ),
+                ),
                 (
                     "state",
                     models.CharField(
@@ -742,12 +392,8 @@ class Migration(migrations.Migration):
                         max_length=10,
                     ),
                 ),
-                ("submitted_at", models.DateTimeField(db_index=True, null=True)),
-                ("decided_at", models.DateTimeField(null=True)),
-                ("reason", models.CharField(blank=True, max_length=1000)),
-                ("expires_on", models.DateField(db_index=True, null=True)),
                 (
-                    "decided_by",
+                    "submitted_by",
                     models.ForeignKey(
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
@@ -755,6 +401,7 @@ class Migration(migrations.Migration):
                         to=settings.AUTH_USER_MODEL,
                     ),
                 ),
+                ("submitted_at", models.DateTimeField(db_index=True, null=True)),
                 (
                     "reviewer",
                     models.ForeignKey(
@@ -765,7 +412,370 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "submitted_by",
+                    "decided_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("decided_at", models.DateTimeField(null=True)),
+                ("reason", models.CharField(blank=True, max_length=1000)),
+                ("expires_on", models.DateField(db_index=True, null=True)),
+                ("told", models.PositiveSmallIntegerField(null=True)),
+            ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state__in", ["accepted", "rejected"]), _negated=True),
+                            models.Q(("decided_at__isnull", False), ("decided_by__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="somebody_decided",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state", "rejected"), _negated=True),
+                            models.Q(("reason", ""), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="rejected_with_a_reason",
+                    ),
+                ],
+                "indexes": [],
+            },
+        ),
+        migrations.CreateModel(
+            name="ArtifactRecord",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "artifact",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="records", to="evidence.artifact"
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="connectors.workspace"
+                    ),
+                ),
+                ("stream", models.CharField(max_length=60)),
+                ("key", models.CharField(max_length=254)),
+            ],
+            options={
+                "indexes": [models.Index(fields=["workspace", "stream", "key"], name="artifacts_of_a_record")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("artifact", "workspace", "stream", "key"), name="one_link_per_record"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Drift",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "artifact",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="drift", to="evidence.artifact"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("seq", models.PositiveIntegerField()),
+                ("at", models.DateTimeField()),
+                ("rows", models.PositiveIntegerField(db_index=True)),
+                ("unknown", models.PositiveIntegerField()),
+                ("said", models.CharField(blank=True, max_length=300)),
+            ],
+            options={
+                "indexes": [],
+                "constraints": [],
+            },
+        ),
+        migrations.CreateModel(
+            name="Look",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "workspace",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="connectors.workspace"
+                    ),
+                ),
+                ("seq", models.PositiveIntegerField(default=0)),
+                ("asked_at", models.DateTimeField(null=True)),
+            ],
+            options={
+                "indexes": [],
+                "constraints": [],
+            },
+        ),
+        migrations.CreateModel(
+            name="Action",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("title", models.CharField(max_length=200)),
+                ("text", models.TextField(blank=True, max_length=8000)),
+                ("template", models.CharField(blank=True, max_length=60)),
+                ("origin", models.CharField(max_length=12)),
+                (
+                    "stand",
+                    models.CharField(
+                        choices=[("open", "To do"), ("doing", "Under way"), ("done", "Done"), ("dropped", "Dropped")],
+                        default="open",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="actions",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("due_on", models.DateField(null=True)),
+                (
+                    "recurs",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("", "Once"),
+                            ("month", "Each month"),
+                            ("quarter", "Each quarter"),
+                            ("half", "Each half-year"),
+                            ("year", "Each year"),
+                        ],
+                        default="",
+                        max_length=10,
+                    ),
+                ),
+                ("wants", models.TextField(blank=True, max_length=2000)),
+                ("wanted", models.PositiveSmallIntegerField(default=0)),
+                ("valid_days", models.PositiveIntegerField(null=True)),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="actions",
+                        to="connectors.workspace",
+                    ),
+                ),
+                (
+                    "about",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="renewals",
+                        to="evidence.artifact",
+                    ),
+                ),
+                (
+                    "previous",
+                    models.OneToOneField(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="next",
+                        to="evidence.action",
+                    ),
+                ),
+                ("created_at", models.DateTimeField()),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("done_at", models.DateTimeField(null=True)),
+                (
+                    "done_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=500)),
+                ("controls", models.ManyToManyField(related_name="actions", to="evidence.control")),
+                ("evidence", models.ManyToManyField(related_name="actions", to="evidence.artifact")),
+            ],
+            options={
+                "ordering": ["due_on", "id"],
+                "permissions": [("manage_actions", "Can make actions, hand them out and finish them")],
+                "indexes": [
+                    models.Index(fields=["stand", "due_on"], name="actions_by_day"),
+                    models.Index(fields=["owner", "stand", "due_on"], name="actions_by_owner"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("origin", "expiry")),
+                        fields=("about", "due_on"),
+                        name="renewed_once_per_day",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("stand", "done"), _negated=True), ("done_at__isnull", False), _connector="OR"
+                        ),
+                        name="done_some_time",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("stand", "dropped"), _negated=True),
+                            models.Q(("reason", ""), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="dropped_with_a_reason",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Step",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "action",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="steps", to="evidence.action"
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField()),
+                ("text", models.CharField(max_length=500)),
+                ("done_at", models.DateTimeField(null=True)),
+                (
+                    "done_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["action", "position"],
+                "constraints": [models.UniqueConstraint(fields=("action", "position"), name="one_step_per_position")],
+                "indexes": [],
+            },
+        ),
+        migrations.CreateModel(
+            name="Audit",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("title", models.CharField(max_length=200)),
+                ("about", models.TextField(blank=True, max_length=4000)),
+                ("period_from", models.DateField()),
+                ("period_to", models.DateField()),
+                (
+                    "phase",
+                    models.CharField(
+                        choices=[("planned", "Planned"), ("open", "Open"), ("closed", "Closed")],
+                        db_index=True,
+                        default="planned",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "lead",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                ("created_at", models.DateTimeField()),
+                ("opened_at", models.DateTimeField(null=True)),
+                ("closed_at", models.DateTimeField(null=True)),
+                (
+                    "closed_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("frameworks", models.ManyToManyField(related_name="audits", to="evidence.framework")),
+                ("workspaces", models.ManyToManyField(related_name="audits", to="connectors.workspace")),
+                ("auditors", models.ManyToManyField(related_name="audits", to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                "ordering": ["-period_to", "-id"],
+                "permissions": [
+                    ("manage_audits", "Can plan, open and close audits, and answer requests"),
+                    ("take_part", "Can see the audits that name them as an auditor, and ask for evidence"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("period_to__gte", models.F("period_from"))), name="audit_goes_forward"
+                    )
+                ],
+                "indexes": [],
+            },
+        ),
+        migrations.CreateModel(
+            name="Scoped",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "audit",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="scoped", to="evidence.audit"
+                    ),
+                ),
+                (
+                    "control",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="evidence.control"
+                    ),
+                ),
+                ("within", models.BooleanField()),
+                ("reason", models.CharField(blank=True, max_length=300)),
+            ],
+            options={
+                "constraints": [models.UniqueConstraint(fields=("audit", "control"), name="scoped_once")],
+                "indexes": [],
+            },
+        ),
+        migrations.CreateModel(
+            name="AuditRequest",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "audit",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="requests", to="evidence.audit"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("title", models.CharField(max_length=200)),
+                ("detail", models.TextField(blank=True, max_length=4000)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("open", "Open"),
+                            ("answered", "Answered"),
+                            ("accepted", "Accepted"),
+                            ("returned", "Returned"),
+                            ("withdrawn", "Withdrawn"),
+                        ],
+                        db_index=True,
+                        default="open",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "owner",
                     models.ForeignKey(
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
@@ -774,24 +784,78 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "version",
-                    models.OneToOneField(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="review", to="evidence.version"
+                    "asked_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
                     ),
                 ),
+                ("asked_at", models.DateTimeField()),
+                ("due_on", models.DateField(null=True)),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("decided_at", models.DateTimeField(null=True)),
+                ("reason", models.CharField(blank=True, max_length=1000)),
+                ("controls", models.ManyToManyField(related_name="requests", to="evidence.control")),
             ],
+            options={
+                "ordering": ["audit", "number"],
+                "constraints": [models.UniqueConstraint(fields=("audit", "number"), name="one_request_per_number")],
+                "indexes": [],
+            },
+        ),
+        migrations.CreateModel(
+            name="Answer",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "request",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="answers", to="evidence.auditrequest"
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="answers", to="evidence.version"
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                (
+                    "by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                ("note", models.CharField(blank=True, max_length=1000)),
+                ("withdrawn_at", models.DateTimeField(null=True)),
+            ],
+            options={
+                "ordering": ["id"],
+                "constraints": [models.UniqueConstraint(fields=("request", "version"), name="answered_once_by_each")],
+                "indexes": [],
+            },
         ),
         migrations.CreateModel(
             name="EvidenceItem",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("title", models.CharField(max_length=200)),
-                ("state", models.CharField(max_length=10)),
-                ("sha256", models.CharField(max_length=64)),
                 (
                     "audit",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT, related_name="items", to="evidence.audit"
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="items", to="evidence.version"
                     ),
                 ),
                 (
@@ -809,220 +873,182 @@ class Migration(migrations.Migration):
                         to="evidence.auditrequest",
                     ),
                 ),
-                (
-                    "version",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="items", to="evidence.version"
-                    ),
-                ),
+                ("title", models.CharField(max_length=200)),
+                ("state", models.CharField(max_length=10)),
+                ("sha256", models.CharField(max_length=64)),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("audit", "version", "control"), name="one_line_per_control"),
+                    models.UniqueConstraint(fields=("audit", "version", "request"), name="one_line_per_request"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("control__isnull", False), ("request__isnull", True)),
+                            models.Q(("control__isnull", True), ("request__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="for_one_thing",
+                    ),
+                ],
+                "indexes": [],
+            },
         ),
         migrations.CreateModel(
-            name="Answer",
+            name="Bundle",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("at", models.DateTimeField()),
-                ("note", models.CharField(blank=True, max_length=1000)),
-                ("withdrawn_at", models.DateTimeField(null=True)),
+                (
+                    "audit",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="bundles", to="evidence.audit"
+                    ),
+                ),
+                ("active", models.BooleanField(null=True)),
+                ("state", models.CharField(max_length=10)),
                 (
                     "by",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
                     ),
                 ),
+                ("queued_at", models.DateTimeField()),
+                ("heartbeat_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("done", models.PositiveBigIntegerField(default=0)),
+                ("expected", models.PositiveBigIntegerField(default=0)),
+                ("sha256", models.CharField(blank=True, max_length=64)),
+                ("size", models.PositiveBigIntegerField(default=0)),
+                ("name", models.CharField(blank=True, max_length=200)),
+                ("detail", models.CharField(blank=True, max_length=500)),
+            ],
+            options={
+                "ordering": ["-id"],
+                "constraints": [models.UniqueConstraint(fields=("audit", "active"), name="one_bundle_at_a_time")],
+                "indexes": [],
+            },
+        ),
+        migrations.CreateModel(
+            name="Comment",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "artifact",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="comments",
+                        to="evidence.artifact",
+                    ),
+                ),
+                (
+                    "action",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="comments",
+                        to="evidence.action",
+                    ),
+                ),
                 (
                     "request",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="answers", to="evidence.auditrequest"
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="comments",
+                        to="evidence.auditrequest",
                     ),
                 ),
+                ("at", models.DateTimeField()),
                 (
-                    "version",
+                    "by",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="answers", to="evidence.version"
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
                     ),
                 ),
+                ("text", models.TextField(max_length=4000)),
+                ("withdrawn_at", models.DateTimeField(null=True)),
+                ("mentions", models.ManyToManyField(related_name="+", to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 "ordering": ["id"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("action__isnull", True), ("artifact__isnull", False), ("request__isnull", True)),
+                            models.Q(("action__isnull", False), ("artifact__isnull", True), ("request__isnull", True)),
+                            models.Q(("action__isnull", True), ("artifact__isnull", True), ("request__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="about_one_thing",
+                    )
+                ],
+                "indexes": [],
             },
         ),
-        migrations.AddIndex(
-            model_name="artifactrecord",
-            index=models.Index(fields=["workspace", "stream", "key"], name="artifacts_of_a_record"),
-        ),
-        migrations.AddConstraint(
-            model_name="artifactrecord",
-            constraint=models.UniqueConstraint(
-                fields=("artifact", "workspace", "stream", "key"), name="one_link_per_record"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="bundle",
-            constraint=models.UniqueConstraint(fields=("audit", "active"), name="one_bundle_at_a_time"),
-        ),
-        migrations.AddConstraint(
-            model_name="comment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("action__isnull", True), ("artifact__isnull", False), ("request__isnull", True)),
-                    models.Q(("action__isnull", False), ("artifact__isnull", True), ("request__isnull", True)),
-                    models.Q(("action__isnull", True), ("artifact__isnull", True), ("request__isnull", False)),
-                    _connector="OR",
+        migrations.CreateModel(
+            name="Notice",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="notices", to=settings.AUTH_USER_MODEL
+                    ),
                 ),
-                name="about_one_thing",
-            ),
+                ("key", models.CharField(max_length=120)),
+                ("text", models.CharField(max_length=300)),
+                ("path", models.CharField(max_length=300)),
+                ("at", models.DateTimeField()),
+                ("seen_at", models.DateTimeField(null=True)),
+                ("mailed_at", models.DateTimeField(null=True)),
+            ],
+            options={
+                "ordering": ["-id"],
+                "indexes": [models.Index(fields=["person", "seen_at"], name="notices_unseen")],
+                "constraints": [models.UniqueConstraint(fields=("person", "key"), name="told_once")],
+            },
         ),
-        migrations.AddConstraint(
-            model_name="auditrequest",
-            constraint=models.UniqueConstraint(fields=("audit", "number"), name="one_request_per_number"),
-        ),
-        migrations.AddIndex(
-            model_name="action",
-            index=models.Index(fields=["stand", "due_on"], name="actions_by_day"),
-        ),
-        migrations.AddIndex(
-            model_name="action",
-            index=models.Index(fields=["owner", "stand", "due_on"], name="actions_by_owner"),
-        ),
-        migrations.AddConstraint(
-            model_name="action",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("stand", "done"), _negated=True), ("done_at__isnull", False), _connector="OR"
+        migrations.CreateModel(
+            name="SavedView",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="views", to=settings.AUTH_USER_MODEL
+                    ),
                 ),
-                name="done_some_time",
-            ),
+                ("page", models.CharField(max_length=60)),
+                ("name", models.CharField(max_length=80)),
+                ("query", models.CharField(blank=True, max_length=1000)),
+                ("shared", models.BooleanField(default=False)),
+            ],
+            options={
+                "ordering": ["page", "name"],
+                "constraints": [models.UniqueConstraint(fields=("owner", "page", "name"), name="one_view_per_name")],
+                "indexes": [],
+            },
         ),
-        migrations.AddConstraint(
-            model_name="action",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("stand", "dropped"), _negated=True),
-                    models.Q(("reason", ""), _negated=True),
-                    _connector="OR",
+        migrations.CreateModel(
+            name="Undo",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
                 ),
-                name="dropped_with_a_reason",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="edition",
-            constraint=models.UniqueConstraint(fields=("framework", "number"), name="one_edition_per_number"),
-        ),
-        migrations.AddConstraint(
-            model_name="control",
-            constraint=models.UniqueConstraint(fields=("framework", "ref"), name="one_control_per_ref"),
-        ),
-        migrations.AddConstraint(
-            model_name="audit",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("period_to__gte", models.F("period_from"))), name="audit_goes_forward"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="notice",
-            index=models.Index(fields=["person", "seen_at"], name="notices_unseen"),
-        ),
-        migrations.AddConstraint(
-            model_name="notice",
-            constraint=models.UniqueConstraint(fields=("person", "key"), name="told_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="savedview",
-            constraint=models.UniqueConstraint(fields=("owner", "page", "name"), name="one_view_per_name"),
-        ),
-        migrations.AddConstraint(
-            model_name="scoped",
-            constraint=models.UniqueConstraint(fields=("audit", "control"), name="scoped_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="step",
-            constraint=models.UniqueConstraint(fields=("action", "position"), name="one_step_per_position"),
-        ),
-        migrations.AddIndex(
-            model_name="artifact",
-            index=models.Index(fields=["archived_at", "received_at"], name="artifacts_by_time"),
-        ),
-        migrations.AddIndex(
-            model_name="artifact",
-            index=models.Index(fields=["archived_at", "state", "received_at"], name="artifacts_by_state"),
-        ),
-        migrations.AddIndex(
-            model_name="artifact",
-            index=models.Index(fields=["archived_at", "title"], name="artifacts_by_title"),
-        ),
-        migrations.AddIndex(
-            model_name="artifact",
-            index=models.Index(fields=["owner", "archived_at", "received_at"], name="artifacts_by_owner"),
-        ),
-        migrations.AddIndex(
-            model_name="artifact",
-            index=models.Index(fields=["report", "archived_at"], name="artifacts_by_report"),
-        ),
-        migrations.AddIndex(
-            model_name="artifact",
-            index=models.Index(fields=["sha256"], name="artifacts_by_digest"),
-        ),
-        migrations.AddIndex(
-            model_name="artifact",
-            index=models.Index(fields=["good_until"], name="artifacts_by_expiry"),
-        ),
-        migrations.AddConstraint(
-            model_name="version",
-            constraint=models.UniqueConstraint(fields=("artifact", "number"), name="one_version_per_number"),
-        ),
-        migrations.AddConstraint(
-            model_name="version",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("period_from__isnull", True), ("period_to__gte", models.F("period_from")), _connector="OR"
-                ),
-                name="period_goes_forward",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="review",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("state__in", ["accepted", "rejected"]), _negated=True),
-                    models.Q(("decided_at__isnull", False), ("decided_by__isnull", False)),
-                    _connector="OR",
-                ),
-                name="somebody_decided",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="review",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("state", "rejected"), _negated=True),
-                    models.Q(("reason", ""), _negated=True),
-                    _connector="OR",
-                ),
-                name="rejected_with_a_reason",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="evidenceitem",
-            constraint=models.UniqueConstraint(fields=("audit", "version", "control"), name="one_line_per_control"),
-        ),
-        migrations.AddConstraint(
-            model_name="evidenceitem",
-            constraint=models.UniqueConstraint(fields=("audit", "version", "request"), name="one_line_per_request"),
-        ),
-        migrations.AddConstraint(
-            model_name="evidenceitem",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("control__isnull", False), ("request__isnull", True)),
-                    models.Q(("control__isnull", True), ("request__isnull", False)),
-                    _connector="OR",
-                ),
-                name="for_one_thing",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="answer",
-            constraint=models.UniqueConstraint(fields=("request", "version"), name="answered_once_by_each"),
+                ("at", models.DateTimeField(db_index=True)),
+                ("what", models.CharField(max_length=40)),
+                ("label", models.CharField(max_length=200)),
+                ("before", models.JSONField()),
+                ("used_at", models.DateTimeField(null=True)),
+            ],
+            options={
+                "ordering": ["-id"],
+                "indexes": [],
+                "constraints": [],
+            },
         ),
     ]

@@ -6,7 +6,7 @@ from portal.canon import triggers
 
 VERSION = (
     "id artifact_id number title name media size sha256 source stored snapshot_id report rows period_from period_to "
-    "collected_at received_at received_by_id note"
+    "collected_at received_at received_by_id note scan"
 )
 
 
