@@ -11,7 +11,7 @@ from django.utils import timezone
 from connectors.segment.simulator import Fault
 from connectors.spec import Column, Report, State, Table
 from evidence.document import Rows
-from evidence.library import comparing, freshness, recapture, reviewing, staleness, versions
+from evidence.library import comparing, freshness, recapture, reviewing, shelf, staleness, versions
 from evidence.models import Artifact, Control, Drift, Every, Look, Notice, Review, Version
 from evidence.models import State as Stands
 from portal.models import AuditEntry
@@ -56,11 +56,6 @@ def test_a_control_that_became_stricter_counts_at_once() -> None:
 def test_the_nearest_step_has_come_however_many_were_missed() -> None:
     said = {left: freshness.step(left) for left in (31, 30, 8, 7, 2, 1, 0, -3)}
     assert said == {31: None, 30: 30, 8: 30, 7: 7, 2: 7, 1: 1, 0: 0, -3: 0}
-
-
-@pytest.mark.parametrize("text", ["0", "3651", "-1", "ten", "1.5", "٣"])
-def test_a_validity_is_a_whole_number_of_days(text: str) -> None:
-    assert refused(lambda: freshness.days_of(text)) == "validity-days"
 
 
 # --- freshness, told and ended ----------------------------------------------------------------------------------
@@ -108,8 +103,7 @@ def test_a_portal_that_was_off_tells_one_thing_and_not_four(accepted: Any) -> No
 def test_a_moved_last_day_is_told_anew(accepted: Any, people: dict[str, Any]) -> None:
     by = people["Compliance manager"]
     freshness.look(NOW + timedelta(days=12))
-    assert freshness.set_validity(accepted.artifact, 50, by=by, now=NOW)
-    assert not freshness.set_validity(accepted.artifact, 50, by=by, now=NOW)
+    shelf.change(accepted.artifact, by=by, now=NOW, valid_days=50)
     freshness.look(NOW + timedelta(days=12))
     assert len(said()) == 1
     freshness.look(NOW + timedelta(days=21))

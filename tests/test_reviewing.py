@@ -7,12 +7,20 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django.db import connection as database
+from django.db import transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from evidence.library import reviewing
+from evidence import undoing
+from evidence.actions import life
+from evidence.frameworks import shelf as controls
+from evidence.library import reviewing, shelf
 from evidence.library.reviewing import FOLLOWS, NotPossible, Verb, allowed, last_day
 from evidence.models import Artifact, Kind, Notice, Review, Source, State, Version
 from portal.models import AuditEntry
+
+from . import shelves
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now().replace(microsecond=0)
@@ -177,7 +185,8 @@ def test_how_long_it_is_valid_can_change_after_it_was_accepted(team: list[Any]) 
     assert Artifact.objects.get().good_until == first
     Review.objects.update(told=7)
     Artifact.objects.update(valid_days=60)
-    assert reviewing.redate(version.artifact) == first + timedelta(days=30)
+    assert [reviewing.redate([version.artifact_id]) for _ in range(2)] == [1, 0]
+    assert Artifact.objects.get().good_until == first + timedelta(days=30)
     assert Review.objects.get().told is None
     assert not reviewing.expire(version, now=NOW + timedelta(days=60))
     assert reviewing.expire(version, now=NOW + timedelta(days=61))
@@ -246,3 +255,48 @@ def _holds(artifact: Any) -> None:
         if each.state in (State.ACCEPTED, State.REJECTED):
             assert each.decided_by_id not in (each.version.received_by_id, each.submitted_by_id)
         assert each.state != State.REJECTED or each.reason
+
+
+def test_the_last_day_follows_the_controls_whoever_links_them(team: list[Any], people: dict[str, Any]) -> None:
+    one, other, _ = team
+    made = shelves.artifact(one, now=NOW)
+    version = made.versions.get()
+    reviewing.submit(version, by=one, now=NOW)
+    reviewing.accept(version, by=other, now=NOW)
+    day, strict, loose = timezone.localdate(NOW), shelves.control("A"), shelves.control("B")
+
+    def until() -> Any:
+        return Artifact.objects.get(pk=made.pk).good_until
+
+    controls.settle(strict, owner=None, valid_days=90, notes="", by=one, now=NOW)
+    shelf.link(made, controls=[strict, loose], by=one, now=NOW)
+    assert until() == day + timedelta(days=90)
+    controls.settle(loose, owner=None, valid_days=30, notes="", by=one, now=NOW)
+    assert until() == day + timedelta(days=30)
+    done = shelf.unlink(made, controls=[loose], by=one, now=NOW)
+    assert until() == day + timedelta(days=90)
+    undo = undoing.offer(by=one, now=NOW, what=undoing.SHELF, label="x", before=done.as_json())
+    undoing.take_back(undo.pk, by=one, now=NOW)
+    assert until() == day + timedelta(days=30)
+    shelf.change(made, by=one, now=NOW, valid_days=7)
+    assert until() == day + timedelta(days=7)
+    action = life.make(life.Draft(title="x", controls=[loose]), by=one, now=NOW)
+    shelf.change(made, by=one, now=NOW, valid_days=None, controls=[])
+    assert until() is None
+    life.attach(action, made, by=one, now=NOW)
+    assert until() == day + timedelta(days=30)
+    assert Review.objects.get(version=version).expires_on == until()
+
+
+def test_many_are_dated_anew_in_as_few_questions_as_one(team: list[Any]) -> None:
+    one, other, _ = team
+    counted = []
+    for many in (1, 20):
+        made = [shelves.artifact(one, f"{many} {n}") for n in range(many)]
+        for each in made:
+            shelves.accept(each, other)
+        Artifact.objects.filter(pk__in=[each.pk for each in made]).update(valid_days=9)
+        with CaptureQueriesContext(database) as queries, transaction.atomic():
+            assert reviewing.redate([each.pk for each in made]) == many
+        counted.append(len(queries))
+    assert counted[0] == counted[1]

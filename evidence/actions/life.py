@@ -14,6 +14,7 @@ from portal.canon import canonical, digest
 from portal.models import User
 
 from .. import notices
+from ..library import shelf
 from ..models import Action, Artifact, Control, Stand, Step
 from . import recurrence
 
@@ -167,7 +168,7 @@ def attach(action: Action, artifact: Artifact, *, by: User, now: datetime, reque
     with transaction.atomic():
         _demand_open(Action.objects.select_for_update().get(pk=action.pk))
         action.evidence.add(artifact)
-        artifact.controls.add(*action.controls.all())
+        shelf.link(artifact, controls=action.controls.all(), by=by, now=now, request=request)
         audit.record(
             audit.Action.ACTION_CHANGED, actor=by, target=action, request=request, at=now, attached=artifact.pk
         )

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from portal import audit
 from portal.models import User
 
+from ..library import reviewing
 from ..models import Control, Edition, Framework
 from . import catalogues
 from .catalogues import Catalogue, Differences, Entry
@@ -144,6 +145,8 @@ def settle(
     values = {"owner": owner, "valid_days": valid_days, "notes": notes.strip()[:4000]}
     with transaction.atomic():
         Control.objects.filter(pk=control.pk).update(**values)
+        if valid_days != control.valid_days:
+            reviewing.redate(control.artifacts.order_by("pk").values_list("pk", flat=True))
         said: dict[str, Any] = {"owner": owner.get_username() if owner else "", "valid_days": valid_days}
         audit.record(audit.Action.CONTROL_CHANGED, actor=by, target=control, request=request, at=now, **said)
 

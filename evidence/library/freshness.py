@@ -9,18 +9,15 @@ from typing import Literal
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
 from connectors.spec import State as Mark
-from portal import audit
 from portal.models import User
 
 from .. import notices
 from ..models import Artifact, Control, Review, State
 from . import reviewing
-from .reviewing import LONGEST_VALID, NotPossible
 
 STEPS = (30, 7, 1, 0)  # days before the last one on which people are told
 SOON = timedelta(days=STEPS[0])
@@ -119,39 +116,3 @@ def _when(left: int, day: date) -> str:
     if left < 0:
         return f"Expired after {day}"
     return {0: "Counts for the last time today", 1: "Expires after tomorrow"}.get(left, f"Expires in {left} days")
-
-
-# --- how long ---------------------------------------------------------------------------------------------------
-
-
-def days_of(text: str) -> int | None:
-    """A number of days as somebody typed it; None for none. Raises NotPossible."""
-    said = text.strip()
-    if not said:
-        return None
-    if not (said.isascii() and said.isdecimal() and len(said) <= 6 and 1 <= int(said) <= LONGEST_VALID):
-        why = f"Write a whole number of days from 1 to {LONGEST_VALID:,}, or nothing."
-        raise NotPossible("validity-days", why, field="valid_days")
-    return int(said)
-
-
-def set_validity(
-    artifact: Artifact, days: int | None, *, by: User, now: datetime, request: HttpRequest | None = None
-) -> bool:
-    """For how many days from its collection it counts; None: as its controls say. False when it was so already."""
-    with transaction.atomic():
-        if not Artifact.objects.filter(pk=artifact.pk).exclude(valid_days=days).update(valid_days=days):
-            return False
-        artifact.valid_days = days
-        until = reviewing.redate(artifact)
-        said = str(until) if until else "without end"
-        audit.record(
-            audit.Action.ARTIFACT_CHANGED,
-            actor=by,
-            target=artifact,
-            request=request,
-            at=now,
-            valid_days=days or "as its controls say",
-            until=said,
-        )
-    return True

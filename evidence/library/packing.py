@@ -12,7 +12,7 @@ from django.db.models import F, QuerySet
 from ..exports import csv
 from ..models import Artifact, Version
 from . import store
-from .traces import batched
+from .standing import batched
 
 MOST = 1000  # artifacts in one zip
 MOST_BYTES = 2_000_000_000

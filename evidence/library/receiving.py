@@ -20,7 +20,7 @@ from portal import audit
 from portal.models import User
 
 from ..models import Artifact, Bundle, Control, Kind, Source, Version
-from . import intake, kinds, scanning, store
+from . import intake, kinds, reviewing, scanning, store
 from .standing import new_artifact
 from .versions import add
 
@@ -92,6 +92,7 @@ def receive(
             artifact = new_artifact({"kind": Kind.FILE, "owner": owner or by}, values, title=named, now=now)
         artifact.workspaces.add(*workspaces)
         artifact.controls.add(*controls)
+        reviewing.redate([artifact.pk])
         version = add(artifact, values | {"stored": True, "body": b"", "scan": scan}, title=named, by=by)
         said: dict[str, Any] = {"version": version.number, "sha256": kept.sha256, "size": kept.size, "scan": scan}
         audit.record(action, actor=by, target=artifact, request=request, at=now, file=name, **said)

@@ -22,7 +22,7 @@ from portal.models import AuditEntry, User
 from .. import notices
 from ..models import Artifact, Review, State, Version
 from . import proof, staleness
-from .standing import sum_up
+from .standing import batched, sum_up
 
 LONGEST = 1000  # characters of a reason
 LONGEST_VALID = 3650  # days
@@ -164,16 +164,33 @@ def expire(version: Version, *, now: datetime) -> bool:
     return True
 
 
-def redate(artifact: Artifact) -> date | None:
-    """Reckons the last day of the version that counts anew. Call it in the transaction of whatever changed how long it
-    is valid: the artifact's own rule, or the controls that it supports. Records nothing by itself."""
-    locked = Artifact.objects.select_for_update().get(pk=artifact.pk)
-    for review in _accepted(locked).select_related("version"):
-        until = _until(review.version, locked)
+def redate(artifacts: Iterable[int]) -> int:
+    """Reckons the last day anew of the versions of these artifacts that count; returns how many moved.
+
+    Call it in the transaction of whatever changed how long they are valid: an artifact's own rule, the controls that it
+    supports, or such a control's rule. Records nothing by itself, and asks the same for many as for one.
+    """
+    return sum(_redated(some) for some in batched(artifacts))
+
+
+def _redated(pks: list[int]) -> int:
+    held = Artifact.objects.select_for_update().filter(pk__in=pks, good__isnull=False).order_by("pk")
+    counting = {each.pk: each for each in held}
+    strict: dict[int, list[int]] = {}
+    links = Artifact.controls.through.objects.filter(artifact__in=counting, control__valid_days__isnull=False)
+    for pk, days in links.values_list("artifact_id", "control__valid_days"):
+        strict.setdefault(pk, []).append(days or 0)
+    accepted = Review.objects.filter(version__artifact__in=counting, state=State.ACCEPTED).select_related("version")
+    moved = []
+    for review in accepted.defer("version__body"):
+        artifact = counting[review.version.artifact_id]
+        until = last_day(review.version.collected_at, artifact.valid_days, strict.get(artifact.pk, ()))
         if until != review.expires_on:
-            Review.objects.filter(pk=review.pk).update(expires_on=until, told=None)
-    sum_up(artifact)
-    return artifact.good_until
+            review.expires_on, review.told, artifact.good_until = until, None, until
+            moved.append(review)
+    Review.objects.bulk_update(moved, ["expires_on", "told"])
+    Artifact.objects.bulk_update([counting[each.version.artifact_id] for each in moved], ["good_until"])
+    return len(moved)
 
 
 # --- what they share --------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from portal.models import User
 
 from ..exports import csv as csv_export
 from ..models import Artifact, Collection, Control
-from . import references, shelf, traces
+from . import references, reviewing, shelf, traces
 from .traces import Trace
 
 # What can be changed, by the title of its column; the others say what it is and are not read.
@@ -270,8 +270,10 @@ def _valid_days(cell: str, known: _Known) -> Read:
     said = _plain(cell).strip()
     if not said:
         return None, []
-    fits = said.isascii() and said.isdigit() and len(said) < 5 and 1 <= int(said) <= shelf.LONGEST_VALID
-    return int(said) if fits else None, [] if fits else [f"Valid days are a number from 1 to {shelf.LONGEST_VALID}."]
+    fits = said.isascii() and said.isdigit() and len(said) < 5 and 1 <= int(said) <= reviewing.LONGEST_VALID
+    return int(said) if fits else None, [] if fits else [
+        f"Valid days are a number from 1 to {reviewing.LONGEST_VALID}."
+    ]
 
 
 _READERS: dict[str, Callable[[str, _Known], Read]] = {

@@ -17,12 +17,12 @@ from portal.models import User
 
 from ..models import Artifact, Collection, Control, Tag
 from . import traces
-from .traces import RELATIONS, Trace, batched
+from .standing import batched
+from .traces import RELATIONS, Trace
 
 MOST = 5000  # artifacts at once
 MOST_TAGS = 30  # on one artifact
 LONGEST_TAG = 60
-LONGEST_VALID = 3650  # days
 SETTINGS = ("title", "notes", "owner_id", "valid_days")
 Some = Artifact | Iterable[int]
 Detail = Mapping[str, str | int | float | bool | None]

@@ -1,14 +1,23 @@
 """How an artifact stands, summed up from its versions, so that a hundred thousand can be listed by it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
+from itertools import islice
 from typing import Any
 
 from ..models import Artifact, Review, State, Version
 
 # What an artifact repeats of its newest version.
 _REPEATED = ("name", "media", "size", "sha256", "period_from", "period_to", "collected_at", "received_at", "source")
+AT_ONCE = 500  # numbers in one statement
 Standing = tuple[int, str, date | None]  # number of a version, its state, the last day on which it counts
+
+
+def batched(pks: Iterable[int], size: int = AT_ONCE) -> Iterator[list[int]]:
+    """So many numbers at a time."""
+    rest = iter(pks)
+    while some := list(islice(rest, size)):
+        yield some
 
 
 def good_of(standings: Iterable[Standing]) -> tuple[int | None, date | None]:

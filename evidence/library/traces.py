@@ -1,12 +1,13 @@
 """What a verb of the shelf changed, exactly: enough to tell it, to record it, and to take it back."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
-from ..models import Artifact, ArtifactRecord
+from ..models import Artifact, ArtifactRecord, Control
+from . import reviewing
+from .standing import AT_ONCE, batched
 
 Link = tuple[Any, ...]  # an artifact's number, then what it is linked to: a number, or workspace, stream and key
 Setting = tuple[int, str, Any, Any]  # an artifact's number, a column, its value before and after, as JSON has them
@@ -19,14 +20,6 @@ RELATIONS: dict[str, tuple[Any, tuple[str, ...]]] = {
     "controls": (Artifact.controls.through, ("control_id",)),
     "records": (ArtifactRecord, ("workspace_id", "stream", "key")),
 }
-AT_ONCE = 500  # numbers in one statement
-
-
-def batched(pks: Iterable[int], size: int = AT_ONCE) -> Iterator[list[int]]:
-    """So many numbers at a time."""
-    rest = iter(pks)
-    while some := list(islice(rest, size)):
-        yield some
 
 
 @dataclass
@@ -105,12 +98,29 @@ def put(settings: Iterable[Setting]) -> list[Setting]:
 
 
 def carry_out(wanted: Trace) -> Trace:
-    """Does as much of it as can be done, in the caller's transaction; returns exactly that."""
-    return Trace(
+    """Does as much of it as can be done, in the caller's transaction; returns exactly that.
+
+    What counts as evidence counts for as long as its rules say now.
+    """
+    done = Trace(
         {name: done for name, links in wanted.added.items() if (done := add(name, links))},
         {name: done for name, links in wanted.removed.items() if (done := remove(name, links))},
         put(wanted.settings),
     )
+    reviewing.redate(_redated(done))
+    return done
+
+
+def _redated(done: Trace) -> list[int]:
+    """The artifacts whose own rule changed, or that gained or lost a control that has one."""
+    links = [*done.added.get("controls", ()), *done.removed.get("controls", ())]
+    strict = set(
+        Control.objects.filter(pk__in={link[1] for link in links}, valid_days__isnull=False).values_list(
+            "pk", flat=True
+        )
+    )
+    own = {pk for pk, name, *_ in done.settings if name == "valid_days"}
+    return sorted(own | {pk for pk, control in links if control in strict})
 
 
 def opposite(trace: Trace) -> Trace:

@@ -20,7 +20,8 @@ from portal.models import User
 from .. import undoing
 from ..library import finding, references, reviewing, shelf
 from ..library.shelf import NotPossible
-from ..library.traces import Trace, batched
+from ..library.standing import batched
+from ..library.traces import Trace
 from ..models import Artifact, Collection, Version
 from . import asked
 

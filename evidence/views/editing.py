@@ -13,7 +13,7 @@ from connectors import registry
 from connectors.models import Workspace
 from portal.access import CAPTURE, demand, needs
 
-from ..library import references, shelf
+from ..library import references, reviewing, shelf
 from ..library.shelf import NotPossible
 from ..models import Artifact, Collection
 from . import asked
@@ -34,7 +34,7 @@ class EditForm(forms.Form):
     valid_days = forms.IntegerField(
         label="Valid days",
         min_value=1,
-        max_value=shelf.LONGEST_VALID,
+        max_value=reviewing.LONGEST_VALID,
         required=False,
         help_text="For how many days from its collection an accepted version counts, when it is accepted next. "
         "Empty: as its controls say.",
