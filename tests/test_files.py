@@ -96,6 +96,7 @@ REFUSED = {
     "run.html": (b"plain words", "upload-active"),
     "two.pdf": (PDF + packed(a=b"b"), "upload-contradicts"),
     "both.pdf": (b"%PDF-1.4\n<html><script>1</script>", "upload-active"),
+    "words.txt": (b"Some words.\n%PDF-1.4\n", "upload-contradicts"),
     "image.gif": (b"GIF89a" + b"\0" * 20 + PDF, "upload-contradicts"),
     "photo.pdf": (PNG, "upload-contradicts"),
     "letter.docx": (office("word/vbaProject.bin"), "upload-macros"),
@@ -277,10 +278,56 @@ def test_a_disk_that_fills_up_leaves_nothing_half(manager: Client, data: Path, m
     assert not Version.objects.exists()
 
 
+TOKEN = "sgp_" + "aB3" * 20
+
+
 @pytest.mark.django_db
-def test_a_token_is_not_kept(manager: Client, data: Path) -> None:
-    assert "looks like an access token" in send(manager, ("t.txt", b"sgp_" + b"aB3" * 20))
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be-bom"])
+def test_a_token_is_not_kept_however_it_is_written(manager: Client, data: Path, encoding: str) -> None:
+    text = "x" * (kinds.PIECE - 30) + TOKEN  # across the end of a piece
+    written = b"\xfe\xff" + text.encode("utf-16-be") if encoding == "utf-16-be-bom" else text.encode(encoding)
+    assert "looks like an access token" in send(manager, ("t.txt", written))
     assert lying(data) == []
+
+
+@pytest.mark.django_db
+def test_a_token_that_came_in_otherwise_is_found(people: dict[str, User], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiving, "looks_secret", lambda data: False)
+    upload = SimpleUploadedFile("t.txt", TOKEN.encode("utf-16"))
+    made = receiving.receive(upload, by=people["Administrator"], now=timezone.now())
+    fault = proof.fault_of(made)
+    assert fault is not None
+    assert fault.invariant == "I12"
+
+
+@pytest.mark.django_db
+def test_nobody_but_who_is_signed_in_writes_to_the_disk(data: Path) -> None:
+    stranger = Client(enforce_csrf_checks=True)
+    stranger.get(reverse("login"), secure=True)
+    for address in (reverse("upload"), reverse("login"), "/"):
+        body = {"files": [SimpleUploadedFile("a.txt", b"x" * 100_000)], "csrfmiddlewaretoken": "x" * 32}
+        answer = stranger.post(address, body, secure=True, headers={"Referer": "https://testserver/"})
+        assert answer.status_code in {302, 403}
+        assert not (data / "incoming").exists(), "where files are written while they arrive"
+    announced: Any = {"content_type": "multipart/form-data; boundary=x", "CONTENT_LENGTH": "1000001"}
+    assert stranger.post(reverse("upload"), b"", secure=True, **announced).status_code == 413
+
+
+def test_a_list_of_members_is_measured_by_the_record_that_readers_believe() -> None:
+    with zipfile.ZipFile(plain := io.BytesIO(), "w") as archive:
+        archive.writestr("a", b"b")
+    whole = plain.getvalue()
+    at = whole.rindex(b"PK\x05\x06")
+
+    def with_large(size: int) -> io.BytesIO:
+        """The same with an end record for large archives, which says another size of the list."""
+        record = b"PK\x06\x06" + struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, 1, 1, size, at - 50)
+        locator = b"PK\x06\x07" + struct.pack("<IQI", 0, at, 1)
+        return io.BytesIO(whole[:at] + record + locator + whole[at:])
+
+    assert kinds.of(io.BytesIO(whole), "a.zip") is kinds.ZIP
+    with pytest.raises(kinds.Unfit, match="too long"):
+        kinds.of(with_large(kinds.MOST_DIRECTORY + 1), "a.zip")
 
 
 @pytest.mark.django_db(transaction=True)

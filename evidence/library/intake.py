@@ -15,20 +15,33 @@ from portal.templatetags.portal import size
 from . import store
 
 FILES_AT_ONCE = 10  # so many of the largest fit into one request
+SHORT = 1_000_000  # bytes of a form without files
 
 
 class NotTooLarge:
-    """Refuses a request by the length that it announces, before a byte of its body is read."""
+    """Refuses a request by the length that it announces, before a byte of its body is read.
+
+    Who is not signed in hands in no files: their forms are short. It stands behind the authentication, and all bodies
+    are read later, by the page or by the check of its form.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         length = request.META.get("CONTENT_LENGTH") or "0"
-        if length.isdecimal() and int(length) > FILES_AT_ONCE * settings.UPLOAD_MAX:
+        if length.isdecimal() and int(length) > SHORT and int(length) > _most(request):
             context = {"length": size(int(length)), "most": size(settings.UPLOAD_MAX)}
             return render(request, "413.html", context, status=413)
         return self._get_response(request)
+
+
+def _most(request: HttpRequest) -> int:
+    return FILES_AT_ONCE * settings.UPLOAD_MAX if _signed_in(request) else SHORT
+
+
+def _signed_in(request: HttpRequest | None) -> bool:
+    return bool(request is not None and request.user.is_authenticated)
 
 
 class Measured(FileUploadHandler):
@@ -36,6 +49,8 @@ class Measured(FileUploadHandler):
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         super().new_file(*args, **kwargs)
+        if not _signed_in(self.request):  # the body is read for its form's key before the sign-in is asked for
+            raise SkipFile
         self._size = 0
         self.file: Any = tempfile.NamedTemporaryFile(dir=store.incoming(), prefix="upload-")  # noqa: SIM115
 

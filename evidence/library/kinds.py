@@ -13,7 +13,7 @@ import struct
 import zipfile
 import zlib
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO
 
@@ -125,9 +125,9 @@ def _must_not_contradict(file: IO[bytes], head: bytes, found: Content, name: str
         raise Unfit("upload-active", f"Files called .{ending} can be run, so none is taken.")
     if found is PLAIN:
         _must_be_text(file)
-    elif b"%PDF-" in head[1:1024]:
+    if b"%PDF-" in head[1:1024]:
         raise Unfit("upload-contradicts", f"It begins as {found.title}, and holds a PDF as well.")
-    elif found is not ZIP and found not in _OFFICE.values() and _is_archive(file):
+    if found is not PLAIN and found is not ZIP and found not in _OFFICE.values() and _is_archive(file):
         raise Unfit("upload-contradicts", f"It begins as {found.title}, and ends as an archive.")
     meant = _BY_ENDING.get(ending)
     if meant and meant is not found and not (meant.text and found.text):
@@ -174,6 +174,17 @@ def decoded(data: bytes) -> str:
     return getincrementaldecoder(encoding_of(data))("replace").decode(data)
 
 
+def as_utf8(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """A text file in UTF-8, whatever it is written in, in pieces that overlap by 200 characters: what is searched for
+    in each of them is found, also where a piece ends."""
+    decoder, end = None, ""
+    for piece in pieces:
+        decoder = decoder or getincrementaldecoder(encoding_of(piece))("replace")
+        text = end + decoder.decode(piece)
+        end = text[-200:]
+        yield text.encode("utf-8", "replace")
+
+
 def _must_be_text(file: IO[bytes]) -> None:
     decoder = None
     try:
@@ -196,16 +207,26 @@ def _read(file: IO[bytes]) -> Iterator[bytes]:
 # --- archives ---------------------------------------------------------------------------------------------------
 
 
-def _end_of_archive(file: IO[bytes]) -> tuple[int, int] | None:
-    """Members and bytes of an archive's directory, as its end record says (APPNOTE 4.3.16); None without one."""
+_LOCATOR, _LARGE = 20, 56  # bytes of the locator, and of the end record that it locates
+
+
+def _end_of_archive(file: IO[bytes]) -> int | None:
+    """Bytes of an archive's directory, as its end records say (APPNOTE 4.3.14 to 4.3.16); None without one.
+
+    What a record for large archives says before the plain one is believed by readers: the larger counts.
+    """
     end = file.seek(0, io.SEEK_END)
-    file.seek(max(0, end - 65_557))
+    file.seek(max(0, end - 65_557 - _LOCATOR - _LARGE))
     tail = file.read()
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) < at + 22:
         return None
-    members, size = struct.unpack_from("<HI", tail, at + 10)
-    return members, size
+    (size,) = struct.unpack_from("<I", tail, at + 12)
+    large = at - _LOCATOR - _LARGE
+    if large >= 0 and tail.startswith(b"PK\x06\x07", at - _LOCATOR) and tail.startswith(b"PK\x06\x06", large):
+        (larger,) = struct.unpack_from("<Q", tail, large + 40)
+        return int(larger if size == 0xFFFFFFFF else max(size, larger))
+    return int(size)
 
 
 def _is_archive(file: IO[bytes]) -> bool:
@@ -217,7 +238,7 @@ def _archive(file: IO[bytes]) -> Content:
     end = _end_of_archive(file)
     if end is None:
         raise Unfit("upload-damaged", "It begins as an archive and was cut short.")
-    if end[1] > MOST_DIRECTORY:
+    if end > MOST_DIRECTORY:
         raise Unfit("upload-damaged", "Its list of members is too long to be looked at.")
     file.seek(0)
     try:

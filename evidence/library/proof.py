@@ -79,15 +79,19 @@ def fault_of(version: Version) -> Fault | None:
 
 def _fault_of_file(version: Version, where: str) -> Fault | None:
     """The same for a file of the store, read piece by piece."""
-    made, size, end, secret = hashlib.sha256(), 0, b"", False
+    made, size = hashlib.sha256(), 0
     content = kinds.BY_MEDIA.get(version.media)
-    try:
+
+    def measured() -> Iterator[bytes]:
+        nonlocal size
         for piece in store.pieces(version.sha256):
             made.update(piece)
             size += len(piece)
-            if content and content.text:
-                secret = secret or looks_secret(end + piece)
-                end = piece[-200:]
+            yield piece
+
+    try:
+        searched = kinds.as_utf8(measured()) if content and content.text else (b"" for _ in measured())
+        secret = any([looks_secret(each) for each in searched])  # to its end, for the digest
     except store.Missing:
         return Fault("I1", where, "Its file is not in the store.")
     except (store.Away, OSError):
